@@ -1,0 +1,1 @@
+"""Who counts as whom, at which app."""

@@ -1,0 +1,1 @@
+"""How a browser, an app, a terminal or a letter reaches the product."""

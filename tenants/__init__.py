@@ -1,0 +1,1 @@
+"""Who exists, who may touch what, and what happened."""
