@@ -105,7 +105,7 @@ def authlib(sources: Sources) -> list[str]:
 
 
 def circle(sources: Sources) -> list[str]:
-    """The modules of one circle, or none. What only the type checker imports counts: readers follow it too."""
+    """The modules of a circle, or none. Imports for the type checker alone count as well."""
     modules = {module(file): set[str]() for file in sources}
     for found in imports(sources):
         imported = found.name if found.name in modules else found.name.rpartition(".")[0]
