@@ -62,6 +62,7 @@ def make_apps(
         before_send=[_header_adder(issuer)],
         lifespan=[close_connections],
         openapi_config=None,
+        logging_config=None,  # Litestar's would have httpx note each of its requests
     )
     provider = Provider(issuer, http)
     apps = [_make_app(client_id, secret, port, provider) for client_id, secret in client_secrets.items()]

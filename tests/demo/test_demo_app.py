@@ -369,6 +369,11 @@ class TestEachPage:
         panel.claims["sub"] = "42"
         assert not await browser.is_signed_in()
 
+    async def test_a_token_of_another_app_ends_the_login(self, browser: Browser, panel: TinyProvider) -> None:
+        await browser.log_in()
+        panel.claims["client_id"] = "desk-admin"
+        assert not await browser.is_signed_in()
+
     async def test_a_panel_that_does_not_answer_shows_nobody_and_ends_nothing(
         self, browser: Browser, panel: TinyProvider
     ) -> None:
@@ -457,6 +462,7 @@ class TestCheckAgain:
         await browser.bring({"error": "login_required", "state": state, "iss": ISSUER})
         page = (await browser.open()).text
         assert "your next login would open as somebody else" in page
+        assert '<a href="/login">Log in</a>' in page
         assert 'id="who"' in page
 
     async def test_somebody_else_is_not_taken_in_silence(self, browser: Browser, panel: TinyProvider) -> None:
