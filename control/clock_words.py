@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from babel.dates import format_date, format_datetime, format_skeleton, format_time, get_timezone_location
+from babel.dates import format_date, format_skeleton, format_time, get_timezone_location
 from markupsafe import Markup
 
 from control.words import locale_of, words
@@ -78,7 +78,11 @@ def when(
     there = local(moment, zone)
     clock = _clock_words(there.hour, there.minute, locale)
     shown = moment_words(moment, zone, now, locale) if dated else clock
-    whole = format_datetime(there, "full", locale=locale_of(locale))
+    said = words(locale).gettext("%(day)s, %(time)s") % {
+        "day": _full_date(there.date(), locale),
+        "time": format_time(there, "medium", locale=locale_of(locale)),
+    }
+    whole = f"{said} {place(zone, locale)}"
     city = " " + place(zone, locale) if named else ""
     stamp = there.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return Markup('<time datetime="{}" title="{}">{}{}</time>').format(stamp, whole, shown, city)

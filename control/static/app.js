@@ -16,9 +16,17 @@ const fragment = async (address, selector, signal) => {
 
 // --- Dialogs: a link marked data-dialog opens the form of the page it leads to.
 
+// The page below may have a field of the same name, and an id must stay the only one.
+const renameIds = form => {
+  const renamed = ids => ids.split(" ").map(id => `over-${id}`).join(" ");
+  for (const name of ["id", "for", "aria-describedby", "aria-labelledby"])
+    for (const node of [form, ...all(`[${name}]`, form)]) if (node.hasAttribute(name)) node.setAttribute(name, renamed(node.getAttribute(name)));
+};
+
 const openPage = async link => {
   const form = await fragment(link.href, "[data-dialog-body]").catch(() => null);
   if (!form) { location.assign(link.href); return; }
+  renameIds(form);
   const dialog = document.createElement("dialog");
   dialog.setAttribute("aria-labelledby", form.getAttribute("aria-labelledby"));
   dialog.append(document.adoptNode(form));
@@ -126,7 +134,10 @@ const openPalette = () => {
 
 const follow = (option, event) => {
   const { href, bindHref, asHref } = option.dataset;
-  location.assign((event.shiftKey && asHref) || ((event.ctrlKey || event.metaKey) && bindHref) || href);
+  const question = (event.shiftKey && asHref) || ((event.ctrlKey || event.metaKey) && bindHref);
+  if (!question) { location.assign(href); return; }
+  palette.close();
+  openPage({ href: question, focus: () => document.body.focus() });
 };
 
 if (palette) {
