@@ -96,9 +96,7 @@ def _place(zone: str, locale: str) -> str:
 # A long table speaks of few days and at most 1,440 minutes; Babel takes about 40 us to say one.
 @lru_cache(maxsize=4096)
 def _date_words(day: date, skeleton: str, locale: str) -> str:
-    return format_skeleton(
-        skeleton, datetime(day.year, day.month, day.day, tzinfo=UTC), locale=locale_of(locale)
-    )
+    return format_skeleton(skeleton, datetime(day.year, day.month, day.day, tzinfo=UTC), locale=locale_of(locale))
 
 
 @lru_cache(maxsize=512)

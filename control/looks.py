@@ -55,9 +55,7 @@ def dress(environment: Environment) -> None:
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.add_extension("jinja2.ext.i18n")
     extended: Any = environment
-    extended.install_gettext_callables(
-        _gettext, _ngettext, newstyle=True, pgettext=_pgettext, npgettext=_npgettext
-    )
+    extended.install_gettext_callables(_gettext, _ngettext, newstyle=True, pgettext=_pgettext, npgettext=_npgettext)
     marks = fingerprints(STATIC)
     environment.globals.update(SHELL)
     environment.globals.update(
@@ -85,9 +83,7 @@ def icon(name: str, label: str | None = None) -> Markup:
 def fingerprints(folder: Path) -> dict[str, str]:
     """A short hash of each static file, so that its address changes when it does."""
     return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-        for path in folder.iterdir()
-        if path.is_file()
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in folder.iterdir() if path.is_file()
     }
 
 

@@ -56,9 +56,7 @@ def make_apps(
         ],
         dependencies={"visit": Provide(find_visit, sync_to_thread=False)},
         exception_handlers={Exception: show_problem},
-        template_config=TemplateConfig(
-            directory=TEMPLATES, engine=JinjaTemplateEngine, engine_callback=_name_style
-        ),
+        template_config=TemplateConfig(directory=TEMPLATES, engine=JinjaTemplateEngine, engine_callback=_name_style),
         before_send=[_header_adder(issuer)],
         lifespan=[close_connections],
         openapi_config=None,

@@ -79,9 +79,7 @@ class RelyingParty:
         self.registration = registration
         self.provider = provider
         # Both are form-encoded before they are joined by the colon (RFC 6749 section 2.3.1).
-        self._auth = httpx.BasicAuth(
-            quote_plus(registration.client_id), quote_plus(registration.client_secret)
-        )
+        self._auth = httpx.BasicAuth(quote_plus(registration.client_id), quote_plus(registration.client_secret))
 
     async def begin(self, now: float, silent_for: str | None = None) -> tuple[str, Attempt]:
         """Where to send the browser, and what to remember until it is back."""
@@ -187,9 +185,7 @@ class RelyingParty:
             return
         form = {"token": login.refresh_token, "token_type_hint": "refresh_token"}
         try:
-            await self.provider.post(
-                await self.provider.address("revocation_endpoint", now), form, self._auth
-            )
+            await self.provider.post(await self.provider.address("revocation_endpoint", now), form, self._auth)
         except PanelUnreachableError:
             # It is forgotten here in any case, and ends by itself there.
             return
@@ -218,9 +214,7 @@ class RelyingParty:
         if token is None:
             raise AnswerRejectedError("The panel gave no ID token.")
         keys = await self.provider.keys(_key_id(token), now)
-        claims = read_id_token(
-            token, keys, issuer=self.provider.issuer, client_id=self.registration.client_id, now=now
-        )
+        claims = read_id_token(token, keys, issuer=self.provider.issuer, client_id=self.registration.client_id, now=now)
         # Where the ID token names the access token it came with, it has to be that one (OIDC Core 3.1.3.8).
         half = hashlib.sha256(tokens["access_token"].encode()).digest()[:16]
         if "at_hash" in claims and not _same(claims["at_hash"], _base64url(half)):

@@ -293,9 +293,7 @@ def _dialect(header: list[str], plain_header: list[str]) -> Dialect | None:
 def _no_number_column(header: list[str]) -> NotAList:
     if any(cell.strip().isdigit() or "@" in cell for cell in header):
         # The first line is somebody's data, perhaps with a password in it: it is not repeated.
-        return NotAList(
-            N_("The first line is not a header; it must name the columns, as FreePBX and 3CX export them.")
-        )
+        return NotAList(N_("The first line is not a header; it must name the columns, as FreePBX and 3CX export them."))
     seen = ", ".join(_quoted(cell) for cell in header[:12]) + (", …" if len(header) > 12 else "")
     return NotAList(
         N_(
@@ -344,9 +342,7 @@ class _Lines:
 def _bounded(text: TextIO, number: int) -> str:
     line = text.readline(LONGEST_LINE + 1)
     if len(line) > LONGEST_LINE:
-        raise NotAList(
-            N_("Line %(line)d is longer than %(most)d characters."), line=number, most=LONGEST_LINE
-        )
+        raise NotAList(N_("Line %(line)d is longer than %(most)d characters."), line=number, most=LONGEST_LINE)
     return line
 
 

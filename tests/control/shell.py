@@ -67,12 +67,8 @@ def page(template: str = "{% extends 'base.html' %}", **context: Any) -> str:
     """A page drawn for Pia, unless the test names another reader, bar or moment."""
     shell: dict[str, Any] = {
         "me": Reader(),
-        "nav": [
-            {"title": None, "items": [{"href": "/users", "label": "1", "icon": "users", "current": True}]}
-        ],
-        "crumbs": [
-            {"href": "/companies/9", "label": "Dairy", "current": True, "switch": "/companies/9/siblings"}
-        ],
+        "nav": [{"title": None, "items": [{"href": "/users", "label": "1", "icon": "users", "current": True}]}],
+        "crumbs": [{"href": "/companies/9", "label": "Dairy", "current": True, "switch": "/companies/9/siblings"}],
         "csrf": "token-of-pia",
         "acting_id": "12",
         "title": "2",

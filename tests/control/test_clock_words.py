@@ -29,8 +29,7 @@ def test_today_is_the_readers_day_not_greenwichs() -> None:
 
 def test_the_zone_is_named_by_its_city() -> None:
     assert str(when(EVENING, "Europe/London", EVENING)) == (
-        '<time datetime="2026-11-20T18:02:11Z" title="Friday, 20 November 2026, 18:02:11 London">'
-        "18:02 London</time>"
+        '<time datetime="2026-11-20T18:02:11Z" title="Friday, 20 November 2026, 18:02:11 London">18:02 London</time>'
     )
     there = when(EVENING, "America/New_York", EVENING)
     assert there.endswith(">13:02 New York</time>")
@@ -54,9 +53,7 @@ def test_an_unknown_zone_is_utc_and_no_error(zone: str) -> None:
 def test_the_hour_that_comes_twice_is_told_apart_by_its_element() -> None:
     first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     second = first + timedelta(hours=1)
-    assert (
-        moment_words(first, "Europe/London", first) == moment_words(second, "Europe/London", first) == "01:30"
-    )
+    assert moment_words(first, "Europe/London", first) == moment_words(second, "Europe/London", first) == "01:30"
     assert when(first, "Europe/London") != when(second, "Europe/London")
 
 

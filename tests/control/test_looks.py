@@ -63,9 +63,7 @@ def test_a_column_sorts_up_first_and_down_when_it_is_up() -> None:
     assert flip_sort("-name", "name") == "name"
 
 
-@pytest.mark.parametrize(
-    ("name", "mark"), [("Pia Pine", "PP"), ("Ada", "A"), ("", ""), ("Jan van der Berg", "JB")]
-)
+@pytest.mark.parametrize(("name", "mark"), [("Pia Pine", "PP"), ("Ada", "A"), ("", ""), ("Jan van der Berg", "JB")])
 def test_initials(name: str, mark: str) -> None:
     assert initials(name) == mark
 
@@ -73,10 +71,7 @@ def test_initials(name: str, mark: str) -> None:
 def test_lines_are_grouped_by_the_readers_days() -> None:
     lines = [{"at": EVENING}, {"at": EVENING - timedelta(hours=1)}, {"at": EVENING - timedelta(days=1)}]
     text = "{% for day, group in lines | by_day %}{{ day }}: {{ group | length }}; {% endfor %}"
-    assert (
-        drawn(text, lines=lines, me=Reader(), now=EVENING)
-        == "Friday 20 November: 2; Thursday 19 November: 1; "
-    )
+    assert drawn(text, lines=lines, me=Reader(), now=EVENING) == "Friday 20 November: 2; Thursday 19 November: 1; "
 
 
 def test_never_is_a_word_too() -> None:
@@ -115,9 +110,7 @@ def test_the_bar_of_an_impersonation_names_both_and_has_the_way_out() -> None:
 def test_the_bar_of_a_binding_says_whom_the_apps_see() -> None:
     html = page(banner=Banner())
     assert "Your app logins open as <b>Dan Dale</b>, ext 101 at <b>Dairy</b>." in html
-    assert re.search(
-        r'data-stand-in="binding".*action="/bindings/77/release".*Remove binding', html, re.DOTALL
-    )
+    assert re.search(r'data-stand-in="binding".*action="/bindings/77/release".*Remove binding', html, re.DOTALL)
     ending = page(banner=Banner(ends_at=EVENING + timedelta(hours=4)))
     assert "until 22:02 today." in ending
 
@@ -152,9 +145,7 @@ def test_an_error_page_needs_nothing_at_all() -> None:
 
 
 def test_an_error_page_keeps_the_frame_of_who_is_signed_in() -> None:
-    html = page(
-        "{% extends 'error.html' %}", status=403, rule="layer", sentence="Ask South.", request_id="r-1"
-    )
+    html = page("{% extends 'error.html' %}", status=403, rule="layer", sentence="Ask South.", request_id="r-1")
     assert "Ask South." in html
     assert "layer" in html
     assert 'class="side"' in html
@@ -186,9 +177,7 @@ def test_a_wrong_field_is_tied_to_what_is_wrong_with_it() -> None:
 def test_a_question_is_a_dialog_or_a_page_with_the_same_form(inline: str, tag: str) -> None:
     html = page(
         "{% from 'macros/forms.html' import dialog with context %}"
-        "{% call dialog('bind', 'Bind me?', '/bindings', 'Bind me', inline="
-        + inline
-        + ", cancel_href='/x') %}"
+        "{% call dialog('bind', 'Bind me?', '/bindings', 'Bind me', inline=" + inline + ", cancel_href='/x') %}"
         "<p>5</p>{% endcall %}"
     )
     assert f'<{tag} id="bind" aria-labelledby="bind-heading"' in html

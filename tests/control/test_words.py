@@ -149,7 +149,5 @@ def test_the_whole_frame_speaks_the_made_up_language(bar: Banner | None) -> None
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 503])
 def test_an_error_page_speaks_it_too(status: int) -> None:
-    html = page(
-        "{% extends 'error.html' %}", me=Reader("1", "2", "3", "4", locale=PSEUDO), nav=[], status=status
-    )
+    html = page("{% extends 'error.html' %}", me=Reader("1", "2", "3", "4", locale=PSEUDO), nav=[], status=status)
     assert plain_texts(html) == []

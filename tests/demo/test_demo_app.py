@@ -135,14 +135,10 @@ class TestLogin:
         other = questions_in(await browser.sent_to("/login"))
         assert not {asked[name] for name in ("state", "nonce", "code_challenge")} & set(other.values())
 
-    async def test_the_secret_goes_by_basic_and_never_in_the_form(
-        self, browser: Browser, panel: TinyProvider
-    ) -> None:
+    async def test_the_secret_goes_by_basic_and_never_in_the_form(self, browser: Browser, panel: TinyProvider) -> None:
         await browser.log_in()
         await browser.open()
-        sent = [
-            (form, auth) for path, form, auth in panel.asked if path in ("/oauth/token", "/oauth/introspect")
-        ]
+        sent = [(form, auth) for path, form, auth in panel.asked if path in ("/oauth/token", "/oauth/introspect")]
         assert len(sent) == 2
         encoded = f"Basic {b64encode(b'softphone:s3cret%2Fof%3Asoftphone').decode()}"
         for form, auth in sent:
@@ -266,18 +262,14 @@ class TestWhatIsNotBelieved:
         panel.forge = lambda honest: resigned(honest, {"alg": "none", "kid": "spring"}, lambda _: b"")
         await refused(browser, await browser.log_in())
 
-    async def test_a_token_signed_with_the_public_key_as_a_secret(
-        self, browser: Browser, panel: TinyProvider
-    ) -> None:
+    async def test_a_token_signed_with_the_public_key_as_a_secret(self, browser: Browser, panel: TinyProvider) -> None:
         public = panel.signing_key.as_pem(private=False)
         panel.forge = lambda honest: resigned(
             honest, {"alg": "HS256", "kid": "spring"}, lambda text: hmac.digest(public, text, "sha256")
         )
         await refused(browser, await browser.log_in())
 
-    async def test_an_access_token_in_the_id_tokens_place(
-        self, browser: Browser, panel: TinyProvider
-    ) -> None:
+    async def test_an_access_token_in_the_id_tokens_place(self, browser: Browser, panel: TinyProvider) -> None:
         panel.header_changes = {"typ": "at+jwt"}
         assert "another kind of token" in await refused(browser, await browser.log_in())
 
@@ -305,9 +297,7 @@ class TestWhatThePanelRefuses:
             ("invalid_request", "the app&#39;s fault, not yours"),
         ],
     )
-    async def test_an_error_is_told_in_plain_words_and_once(
-        self, browser: Browser, error: str, told: str
-    ) -> None:
+    async def test_an_error_is_told_in_plain_words_and_once(self, browser: Browser, error: str, told: str) -> None:
         state = questions_in(await browser.sent_to("/login"))["state"]
         answer = {"error": error, "error_description": "<b>No\nlicence</b>", "state": state, "iss": ISSUER}
         assert (await browser.bring(answer)).headers["location"] == "/"
@@ -319,9 +309,7 @@ class TestWhatThePanelRefuses:
 
     async def test_an_error_from_somebody_else_is_not_told(self, browser: Browser) -> None:
         state = questions_in(await browser.sent_to("/login"))["state"]
-        response = await browser.bring(
-            {"error": "access_denied", "state": state, "iss": "https://evil.example"}
-        )
+        response = await browser.bring({"error": "access_denied", "state": state, "iss": "https://evil.example"})
         assert "did not let you in" not in await refused(browser, response)
 
     async def test_a_code_that_the_panel_does_not_know(self, browser: Browser, panel: TinyProvider) -> None:
@@ -331,9 +319,7 @@ class TestWhatThePanelRefuses:
 
 
 class TestEachPage:
-    async def test_an_ended_login_is_seen_to_end_on_the_next_page(
-        self, browser: Browser, panel: TinyProvider
-    ) -> None:
+    async def test_an_ended_login_is_seen_to_end_on_the_next_page(self, browser: Browser, panel: TinyProvider) -> None:
         await browser.log_in()
         assert await browser.is_signed_in()
         panel.active = False
@@ -353,18 +339,14 @@ class TestEachPage:
         await browser.log_in()
         assert await browser.is_signed_in()
 
-    async def test_the_page_shows_what_the_panel_says_now(
-        self, browser: Browser, panel: TinyProvider
-    ) -> None:
+    async def test_the_page_shows_what_the_panel_says_now(self, browser: Browser, panel: TinyProvider) -> None:
         await browser.log_in()
         panel.claims |= {"extension": "109", "app_admin": False}
         page = (await browser.open()).text
         assert '<dd id="extension">109</dd>' in page
         assert '<dd id="app-admin">no</dd>' in page
 
-    async def test_a_token_of_somebody_else_ends_the_login(
-        self, browser: Browser, panel: TinyProvider
-    ) -> None:
+    async def test_a_token_of_somebody_else_ends_the_login(self, browser: Browser, panel: TinyProvider) -> None:
         await browser.log_in()
         panel.claims["sub"] = "42"
         assert not await browser.is_signed_in()
@@ -427,9 +409,7 @@ class TestEachPage:
         panel.now += 600
         assert 'id="signed-out"' in (await browser.open()).text
 
-    async def test_a_refresh_that_turns_dan_into_somebody_else(
-        self, browser: Browser, panel: TinyProvider
-    ) -> None:
+    async def test_a_refresh_that_turns_dan_into_somebody_else(self, browser: Browser, panel: TinyProvider) -> None:
         await browser.log_in()
         panel.now += 600
         panel.id_token_changes = {"sub": "42"}
@@ -437,9 +417,7 @@ class TestEachPage:
 
 
 class TestCheckAgain:
-    async def test_it_asks_without_a_page_and_renews_the_login(
-        self, browser: Browser, panel: TinyProvider
-    ) -> None:
+    async def test_it_asks_without_a_page_and_renews_the_login(self, browser: Browser, panel: TinyProvider) -> None:
         await browser.log_in()
         url = await browser.sent_to("/check")
         assert questions_in(url)["prompt"] == "none"
@@ -449,9 +427,7 @@ class TestCheckAgain:
         assert await browser.is_signed_in()
         assert [form["token"] for form in panel.forms("/oauth/revoke")] == [spent]
 
-    async def test_the_same_login_again_is_not_given_back(
-        self, browser: Browser, panel: TinyProvider
-    ) -> None:
+    async def test_the_same_login_again_is_not_given_back(self, browser: Browser, panel: TinyProvider) -> None:
         await browser.log_in()
         await browser.bring(panel.authorize(await browser.sent_to("/check")))
         assert not panel.forms("/oauth/revoke")
@@ -476,9 +452,7 @@ class TestCheckAgain:
 
 
 class TestLogOut:
-    async def test_it_ends_here_and_leads_to_the_panel_and_back(
-        self, browser: Browser, panel: TinyProvider
-    ) -> None:
+    async def test_it_ends_here_and_leads_to_the_panel_and_back(self, browser: Browser, panel: TinyProvider) -> None:
         await browser.log_in()
         response = await browser.http.post("/logout", headers={"origin": SOFTPHONE})
         asked = questions_in(response.headers["location"])

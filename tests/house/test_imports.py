@@ -55,9 +55,7 @@ class Import:
 def imports(sources: Sources) -> Iterator[Import]:
     for file, text in sources.items():
         tree = ast.parse(text, file)
-        in_functions = {
-            id(node) for function in ast.walk(tree) if is_function(function) for node in ast.walk(function)
-        }
+        in_functions = {id(node) for function in ast.walk(tree) if is_function(function) for node in ast.walk(function)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 for name in names(node, file):
@@ -77,21 +75,11 @@ def names(node: ast.Import | ast.ImportFrom, file: str) -> list[str]:
 
 
 def outward(sources: Sources) -> list[str]:
-    return [
-        str(found)
-        for found in imports(sources)
-        for other in PARTS - MAY_KNOW[found.part]
-        if found.is_of(other)
-    ]
+    return [str(found) for found in imports(sources) for other in PARTS - MAY_KNOW[found.part] if found.is_of(other)]
 
 
 def barred(sources: Sources) -> list[str]:
-    return [
-        str(found)
-        for found in imports(sources)
-        for package in BARRED.get(found.part, ())
-        if found.is_of(package)
-    ]
+    return [str(found) for found in imports(sources) for package in BARRED.get(found.part, ()) if found.is_of(package)]
 
 
 def late(sources: Sources) -> list[str]:
@@ -99,9 +87,7 @@ def late(sources: Sources) -> list[str]:
 
 
 def authlib(sources: Sources) -> list[str]:
-    return [
-        str(found) for found in imports(sources) if found.is_of("authlib") and found.file != AUTHLIB_ADAPTER
-    ]
+    return [str(found) for found in imports(sources) if found.is_of("authlib") and found.file != AUTHLIB_ADAPTER]
 
 
 def circle(sources: Sources) -> list[str]:
@@ -162,9 +148,7 @@ def test_the_inner_rooms_know_nothing_of_the_web(house: Sources) -> None:
 
 
 def test_the_web_in_an_inner_room_is_seen() -> None:
-    assert barred({"tenants/tree.py": "from litestar import get"}) == [
-        "tenants/tree.py:1 imports litestar.get"
-    ]
+    assert barred({"tenants/tree.py": "from litestar import get"}) == ["tenants/tree.py:1 imports litestar.get"]
     assert barred({"bindings/login.py": "import advanced_alchemy.extensions.litestar"}) != []
     assert barred({"tenants/tree.py": "from advanced_alchemy.base import BigIntBase"}) == []
 

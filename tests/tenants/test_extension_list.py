@@ -91,8 +91,7 @@ def test_the_samples_hold_no_secret() -> None:
         secret = [
             at
             for at, title in enumerate(header.split(","))
-            if plain(title)
-            in {"password", "secret", "voicemailvmpwd", "authpassword", "pin", "srvcaccesspwd"}
+            if plain(title) in {"password", "secret", "voicemailvmpwd", "authpassword", "pin", "srvcaccesspwd"}
             or "webpass" in plain(title)
         ]
         assert secret
@@ -407,9 +406,7 @@ def test_fifty_thousand_lines_are_never_held_at_once(save: Save) -> None:
     wide = "," * 60
     path = save(
         f"extension,secret,name,email{wide}\n"
-        + "".join(
-            f"{number},hunter2,Bea {number},bea{number}@bakery.example{wide}\n" for number in range(50_000)
-        )
+        + "".join(f"{number},hunter2,Bea {number},bea{number}@bakery.example{wide}\n" for number in range(50_000))
     )
     tracemalloc.start()
     try:

@@ -1,0 +1,199 @@
+"""App: an end-user endpoint of a product, which is an OpenID Connect client."""
+
+import ipaddress
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tenants.actor import Actor
+from tenants.credentials import digest, new_secret
+from tenants.phones import Product
+from tenants.reach import Extent, Reach
+from tenants.records import Audited, Json, Number, Record
+from tenants.refusals import Conflict, Invalid, OutOfReach
+from tenants.text import named, slugged
+from tenants.trail import record
+from tenants.tree import Tenant
+from tenants.verbs import Verb
+
+TYPES = ("web", "spa", "native")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class App(Record, Audited):
+    """An OpenID Connect client. It signs in only subjects at or below its owner."""
+
+    __tablename__ = "apps"
+    noun = "app"
+    derived = frozenset({"last_used_at"})
+    secret = frozenset({"secret_hash"})
+
+    tenant_id: Mapped[int] = mapped_column(Number, sa.ForeignKey("tenants.id"))
+    client_id: Mapped[str] = mapped_column(sa.String(80), unique=True)
+    name: Mapped[str] = mapped_column(sa.String(200))
+    type: Mapped[str] = mapped_column(sa.String(10))
+    secret_hash: Mapped[str | None] = mapped_column(sa.String(64))
+    product_id: Mapped[int | None] = mapped_column(Number, sa.ForeignKey("products.id"))
+    needs_extension: Mapped[bool] = mapped_column(default=False)
+    admin_only: Mapped[bool] = mapped_column(default=False)
+    fallback_id: Mapped[int | None] = mapped_column(Number, sa.ForeignKey("apps.id"))
+    login_uri: Mapped[str | None] = mapped_column(sa.String(2000))
+    redirect_uris: Mapped[list[str]] = mapped_column(Json)
+    post_logout_redirect_uris: Mapped[list[str]] = mapped_column(Json)
+    first_party: Mapped[bool] = mapped_column(default=False)
+    id_token_alg: Mapped[str] = mapped_column(sa.String(10), default="ES256")
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+    discarded_at: Mapped[datetime | None]
+
+    @classmethod
+    def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
+        """Where its owner is, and the apps of those above, which one's own people use too."""
+        if reach.whole or reach.extent is Extent.NOTHING:
+            return sa.true() if reach.whole else sa.false()
+        tree = Tenant.__table__
+        above = sa.select(tree.c.id).where(tree.c.path.in_(Reach.ancestors_of(reach.path)))
+        return sa.or_(reach.tenants(cls.tenant_id), cls.tenant_id.in_(above))
+
+    def touches(self, reach: Reach) -> set[int] | None:
+        """Its owner."""
+        return None if reach.extent is Extent.SELF else {self.tenant_id}
+
+    @classmethod
+    async def register(
+        cls,
+        session: AsyncSession,
+        actor: Actor,
+        owner: Tenant,
+        *,
+        name: str,
+        redirect_uris: list[str],
+        now: datetime,
+        client_id: str | None = None,
+        kind: str = "web",
+        product: Product | None = None,
+        needs_extension: bool = False,
+        admin_only: bool = False,
+        fallback: "App | None" = None,
+        login_uri: str | None = None,
+        post_logout_redirect_uris: list[str] | None = None,
+        first_party: bool = False,
+    ) -> tuple["App", str | None]:
+        """A new client, and for a web app its secret, shown once. First-party is set by the platform only."""
+        if kind not in TYPES:
+            raise Invalid(f"A type is one of {', '.join(TYPES)}.", field="type")
+        if not redirect_uris:
+            raise Invalid("At least one redirect address is needed.", field="redirect_uris")
+        chosen = slugged(client_id or f"{name}-{new_secret()[:6]}", "client_id")
+        if client_id is not None and chosen != client_id:
+            raise Invalid("A client id is made of small letters, digits and hyphens.", field="client_id")
+        clients = cls.__table__
+        if (await session.execute(sa.select(clients.c.id).where(clients.c.client_id == chosen))).first() is not None:
+            raise Conflict("This client id cannot be used. Choose another.", rule="client_id")
+        platform = actor.true is None or actor.standing.tenant_kind == "platform"
+        secret = new_secret() if kind == "web" else None
+        app = cls(
+            tenant_id=owner.id,
+            client_id=chosen,
+            name=named(name),
+            type=kind,
+            secret_hash=digest(secret) if secret else None,
+            product_id=product.id if product else None,
+            needs_extension=needs_extension,
+            admin_only=admin_only,
+            fallback_id=fallback.id if fallback else None,
+            login_uri=checked_uri(login_uri, kind, "login_uri") if login_uri else None,
+            redirect_uris=[checked_uri(uri, kind, "redirect_uris") for uri in redirect_uris],
+            post_logout_redirect_uris=[
+                checked_uri(uri, kind, "post_logout_redirect_uris") for uri in post_logout_redirect_uris or []
+            ],
+            first_party=first_party and platform,
+            created_at=now,
+        )
+        session.add(app)
+        record(session, Verb.APP_CREATED, app)
+        await session.flush()
+        return app, secret
+
+    async def change(self, session: AsyncSession, **fields: Any) -> None:
+        """Change its name, addresses or needs; one entry with what really changed."""
+        for key in ("redirect_uris", "post_logout_redirect_uris"):
+            if key in fields:
+                fields[key] = [checked_uri(uri, self.type, key) for uri in fields[key]]
+        if fields.get("login_uri"):
+            fields["login_uri"] = checked_uri(fields["login_uri"], self.type, "login_uri")
+        if "name" in fields:
+            fields["name"] = named(fields["name"])
+        changed = {key: value for key, value in fields.items() if getattr(self, key) != value}
+        for key, value in changed.items():
+            setattr(self, key, value)
+        if changed:
+            record(session, Verb.APP_CHANGED, self)
+            await session.flush()
+
+    async def rotate_secret(self, session: AsyncSession) -> str:
+        """A new secret, shown once; the old one ends."""
+        secret = new_secret()
+        self.secret_hash = digest(secret)
+        record(session, Verb.APP_CHANGED, self)
+        await session.flush()
+        return secret
+
+    async def discard(self, session: AsyncSession, now: datetime) -> None:
+        """No more logins through it."""
+        if self.discarded_at is not None:
+            raise Conflict(f"{self.name} is discarded already.")
+        self.discarded_at = now
+        record(session, Verb.APP_DISCARDED, self)
+        await session.flush()
+
+    def accepts(self, redirect_uri: str) -> bool:
+        """Exact match; a native app may use any port on a registered loopback address (RFC 8252 section 7.3)."""
+        if redirect_uri in self.redirect_uris:
+            return True
+        return self.type == "native" and any(_same_but_port(redirect_uri, known) for known in self.redirect_uris)
+
+
+def checked_uri(uri: str, kind: str, field: str) -> str:
+    """An absolute address without fragment or user part; https, or http on this machine, or a native app's own."""
+    uri = uri.strip()
+    parts = urlsplit(uri)
+    host = parts.hostname or ""
+    if not uri.isascii() or not uri.isprintable() or len(uri) > 2000 or "#" in uri or "\\" in uri or parts.username:
+        raise Invalid("This address cannot be used.", field=field)
+    local = host in LOOPBACK or host.endswith(".localhost")
+    private = kind == "native" and "." in parts.scheme and not parts.netloc
+    if not (private or (parts.scheme == "https" and host) or (parts.scheme == "http" and local)):
+        raise Invalid("An address starts with https:// (http:// only on this machine).", field=field)
+    return uri
+
+
+def _same_but_port(uri: str, known: str) -> bool:
+    one, other = urlsplit(uri), urlsplit(known)
+    if other.scheme != "http" or (other.hostname or "") not in LOOPBACK or "#" in uri or one.username:
+        return False
+    try:
+        one.port  # noqa: B018 - reading it is the check
+        if one.hostname != "localhost":
+            ipaddress.ip_address(one.hostname or "")
+    except ValueError:
+        return False
+    return (one.scheme, one.hostname, one.path, one.query) == (other.scheme, other.hostname, other.path, other.query)
+
+
+async def find_app(session: AsyncSession, app_id: int) -> App:
+    """The app, when in reach; otherwise OutOfReach."""
+    app = await session.get(App, app_id)
+    if app is None:
+        raise OutOfReach
+    return app
+
+
+async def find_client(session: AsyncSession, client_id: str) -> App | None:
+    """The live app with this client id; None for any other."""
+    wanted = sa.select(App).where(App.client_id == client_id, App.discarded_at.is_(None))
+    return (await session.scalars(wanted)).one_or_none()

@@ -1,0 +1,434 @@
+"""Login: one app's signed-in spell, and the rules for whom the app will see.
+
+`resolve` walks the table "what a login gives" of the product's rules, top to bottom. It changes nothing but a
+binding that has gone stale, which ends for good the moment a login meets it.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from bindings.apps import App
+from bindings.binding import Binding, live_binding, staleness
+from tenants.actor import Identity
+from tenants.identities import live_identities
+from tenants.people import Membership, User
+from tenants.phones import Extension, Licence, PhoneSystem
+from tenants.reach import Extent, Reach
+from tenants.records import Json, Number, Record
+from tenants.roles import ADMIN_ACCESS, Role
+from tenants.sign_in import SignIn
+from tenants.trail import record
+from tenants.tree import Tenant
+from tenants.verbs import Verb
+
+LONGEST = timedelta(days=365)
+
+
+class Because(StrEnum):
+    """Why the app sees whom it sees."""
+
+    OWN = "own"
+    BINDING = "binding"
+    IMPERSONATION = "impersonation"
+    TOKEN = "token"
+
+
+class Login(Record):
+    """One app's signed-in spell; its id is the `sid`. Within it the subject never changes."""
+
+    __tablename__ = "logins"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True, sort_order=-10)  # type: ignore[assignment]
+    app_id: Mapped[int] = mapped_column(Number, sa.ForeignKey("apps.id"))
+    sign_in_id: Mapped[int | None] = mapped_column(Number, sa.ForeignKey("sign_ins.id"))
+    user_id: Mapped[int] = mapped_column(Number, sa.ForeignKey("users.id"))
+    actor_membership_id: Mapped[int] = mapped_column(Number, sa.ForeignKey("memberships.id"))
+    subject_membership_id: Mapped[int] = mapped_column(Number, sa.ForeignKey("memberships.id"))
+    tenant_id: Mapped[int] = mapped_column(Number, sa.ForeignKey("tenants.id"))
+    extension_id: Mapped[int | None] = mapped_column(Number, sa.ForeignKey("extensions.id"))
+    because: Mapped[str] = mapped_column(sa.String(20))
+    binding_id: Mapped[int | None] = mapped_column(Number, sa.ForeignKey("bindings.id"))
+    impersonation_id: Mapped[int | None] = mapped_column(Number, sa.ForeignKey("impersonations.id"))
+    scope: Mapped[str] = mapped_column(sa.String(200))
+    auth_time: Mapped[datetime]
+    methods: Mapped[list[str]] = mapped_column(Json)
+    created_at: Mapped[datetime]
+    ends_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    ended_cause: Mapped[str | None] = mapped_column(sa.String(40))
+
+    @classmethod
+    def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
+        """Where its subject is, and one's own."""
+        if reach.extent in {Extent.SELF, Extent.NOTHING}:
+            return cls.user_id == reach.user_id
+        return sa.or_(reach.tenants(cls.tenant_id), cls.user_id == reach.user_id)
+
+
+class Choice(Record):
+    """Which of several own extensions somebody last chose at an app."""
+
+    __tablename__ = "login_choices"
+    __table_args__ = (sa.UniqueConstraint("user_id", "app_id"),)
+
+    user_id: Mapped[int] = mapped_column(Number, sa.ForeignKey("users.id"))
+    app_id: Mapped[int] = mapped_column(Number, sa.ForeignKey("apps.id"))
+    membership_id: Mapped[int] = mapped_column(Number)
+    extension_id: Mapped[int | None] = mapped_column(Number)
+    chosen_at: Mapped[datetime]
+
+    @classmethod
+    def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
+        """One's own."""
+        return cls.user_id == reach.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Somebody an app may see: a membership, with the extension it has there."""
+
+    membership_id: int
+    user_id: int
+    name: str
+    tenant_id: int
+    tenant_name: str
+    path: str
+    extension_id: int | None = None
+    number: str | None = None
+    phone_system: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The app will see `subject`, because of this, until `ends_at`."""
+
+    actor: Identity
+    subject: Seen
+    because: Because
+    binding: Binding | None
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """No login yet: a page says why. `error` is what the app is told instead under `prompt=none` or on "back"."""
+
+    kind: str
+    """stale, choose, no_extension, no_licence, not_admin, not_yours, would_change"""
+    error: str
+    sentence: str
+    binding: Binding | None = None
+    choices: tuple[Seen, ...] = ()
+    subject: Seen | None = None
+    admins: tuple[Seen, ...] = ()
+    fallback: App | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One row of the table as it was walked: for the page that explains a login before it happens."""
+
+    rule: str
+    outcome: str
+    sentence: str
+
+
+async def resolve(
+    session: AsyncSession,
+    user_id: int,
+    app: App,
+    now: datetime,
+    *,
+    current_membership_id: int | None = None,
+    chosen_extension_id: int | None = None,
+    as_myself: bool = False,
+    choose: bool = False,
+    steps: list[Step] | None = None,
+) -> Granted | Notice:
+    """Whom the app will see for this person now, or the page to show instead.
+
+    `as_myself` passes over bindings, `choose` asks again which own extension, `steps` collects how it was decided.
+    """
+    said = steps if steps is not None else []
+    identities = await live_identities(session, user_id=user_id)
+    identities.sort(key=lambda each: (each.membership_id != current_membership_id, each.membership_id))
+    if not identities:
+        return Notice("not_yours", "access_denied", "You are not active in any organization.")
+    binding = None if as_myself else await live_binding(session, user_id, app.id)
+    if binding is not None:
+        stale = await staleness(session, binding, now)
+        if stale is not None:
+            said.append(Step("binding", "stale", stale.sentence))
+            return Notice("stale", "interaction_required", stale.sentence, binding=binding)
+        said.append(Step("binding", "holds", f"bound to {binding.label}"))
+        return await _bound(session, identities, binding, app, said)
+    said.append(Step("binding", "none", "no binding for this app"))
+    return await _own(session, user_id, identities, app, said, chosen_extension_id, choose)
+
+
+async def _bound(
+    session: AsyncSession, identities: list[Identity], binding: Binding, app: App, said: list[Step]
+) -> Granted | Notice:
+    subject = await seen_at(session, binding.subject_membership_id, binding.extension_id)
+    actor = next((each for each in identities if each.membership_id == binding.membership_id), None)
+    if actor is None or subject is None:
+        return Notice("stale", "interaction_required", "The membership it was made with is not active.", binding)
+    refused = await _fits(session, app, subject, actor, said)
+    return refused or Granted(actor, subject, Because.BINDING, binding, binding.ends_at)
+
+
+async def _own(
+    session: AsyncSession,
+    user_id: int,
+    identities: list[Identity],
+    app: App,
+    said: list[Step],
+    chosen: int | None,
+    choose: bool,
+) -> Granted | Notice:
+    """Oneself, with the one own extension that fits, the last chosen one, or a chooser."""
+    owner_path = await _owner_path(session, app)
+    own = [seen for seen in await own_extensions(session, identities) if seen.path.startswith(owner_path)]
+    licensed = [seen for seen in own if app.product_id is None or await licence_of(session, app, seen)]
+    fits = licensed or own
+    if not fits:
+        return await _without_extension(session, identities, app, owner_path, said)
+    picked = await _pick(session, user_id, app, fits, chosen, choose)
+    if picked is None:
+        said.append(Step("own", "choose", "several extensions fit"))
+        return Notice("choose", "interaction_required", "Which extension do you want to use?", choices=tuple(fits))
+    said.append(Step("own", "extension", f"own extension {picked.number} at {picked.tenant_name}"))
+    actor = next(each for each in identities if each.membership_id == picked.membership_id)
+    refused = await _fits(session, app, picked, actor, said)
+    return refused or Granted(actor, picked, Because.OWN, None, None)
+
+
+async def _without_extension(
+    session: AsyncSession, identities: list[Identity], app: App, owner_path: str, said: list[Step]
+) -> Granted | Notice:
+    here = [each for each in identities if each.path.startswith(owner_path)]
+    if app.needs_extension or not here:
+        said.append(Step("own", "no extension", "no extension of one's own for this app"))
+        sentence = f"You have no extension for {app.name}." if here else f"{app.name} is not for your organization."
+        return Notice("no_extension" if here else "not_yours", "access_denied", sentence)
+    subject = await seen_at(session, here[0].membership_id, None)
+    if subject is None:
+        return Notice("not_yours", "access_denied", "You are not active there.")
+    refused = await _fits(session, app, subject, here[0], said)
+    return refused or Granted(here[0], subject, Because.OWN, None, None)
+
+
+async def _pick(
+    session: AsyncSession, user_id: int, app: App, fits: list[Seen], chosen: int | None, choose: bool
+) -> Seen | None:
+    if chosen is not None:
+        return next((seen for seen in fits if seen.extension_id == chosen), None)
+    if len(fits) == 1:
+        return fits[0]
+    if choose:
+        return None
+    rows = Choice.__table__
+    last = await session.execute(
+        sa.select(rows.c.extension_id).where(rows.c.user_id == user_id, rows.c.app_id == app.id)
+    )
+    extension_id = last.scalar_one_or_none()
+    return next((seen for seen in fits if seen.extension_id == extension_id), None)
+
+
+async def _fits(session: AsyncSession, app: App, subject: Seen, actor: Identity, said: list[Step]) -> Notice | None:
+    """The app may sign this subject in, they hold its product, and they are its app admin where it asks for one."""
+    if not subject.path.startswith(await _owner_path(session, app)):
+        said.append(Step("owner", "refused", "the app belongs to another organization"))
+        return Notice("not_yours", "access_denied", f"{app.name} is not for {subject.tenant_name}.", subject=subject)
+    if app.product_id is not None and subject.extension_id is not None:
+        licence = await licence_of(session, app, subject)
+        if licence is None:
+            said.append(Step("licence", "missing", f"extension {subject.number} has no licence"))
+            sentence = f"Extension {subject.number} has no licence for {app.name}."
+            return Notice("no_licence", "access_denied", sentence, subject=subject)
+        said.append(Step("licence", "holds", f"extension {subject.number} has a licence"))
+        if app.admin_only and not (licence.app_admin and _passes_admin_on(actor, subject)):
+            return await _not_admin(session, app, subject, said)
+    elif app.admin_only:
+        return await _not_admin(session, app, subject, said)
+    return None
+
+
+def _passes_admin_on(actor: Identity, subject: Seen) -> bool:
+    """`app_admin` is one's own, or passed on only to an admin or operator."""
+    return actor.membership_id == subject.membership_id or actor.role in ADMIN_ACCESS
+
+
+async def _not_admin(session: AsyncSession, app: App, subject: Seen, said: list[Step]) -> Notice:
+    said.append(Step("admin", "refused", f"{subject.name} is not an admin of {app.name}"))
+    fallback = await session.get(App, app.fallback_id) if app.fallback_id else None
+    return Notice(
+        "not_admin",
+        "interaction_required",
+        f"{subject.name} is not an admin of {app.name}.",
+        subject=subject,
+        admins=tuple(await app_admins(session, app, subject.tenant_id)),
+        fallback=fallback,
+    )
+
+
+async def _owner_path(session: AsyncSession, app: App) -> str:
+    tree = Tenant.__table__
+    return str((await session.execute(sa.select(tree.c.path).where(tree.c.id == app.tenant_id))).scalar_one())
+
+
+_members, _people, _tree = Membership.__table__, User.__table__, Tenant.__table__
+_phones, _systems, _licences = Extension.__table__, PhoneSystem.__table__, Licence.__table__
+
+_SEEN = (
+    sa.select(
+        _members.c.id,
+        _members.c.user_id,
+        _people.c.name,
+        _members.c.tenant_id,
+        _tree.c.name.label("tenant_name"),
+        _tree.c.path,
+        _phones.c.id.label("extension_id"),
+        _phones.c.number,
+        _systems.c.name.label("phone_system"),
+    )
+    .select_from(_members)
+    .join(_people, _people.c.id == _members.c.user_id)
+    .join(_tree, _tree.c.id == _members.c.tenant_id)
+)
+_ON_EXTENSION = _SEEN.join(
+    _phones, sa.and_(_phones.c.membership_id == _members.c.id, _phones.c.discarded_at.is_(None))
+).join(_systems, sa.and_(_systems.c.id == _phones.c.phone_system_id, _systems.c.discarded_at.is_(None)))
+
+
+async def own_extensions(session: AsyncSession, identities: list[Identity]) -> list[Seen]:
+    """The extensions in use of these memberships, in order of number."""
+    ids = [each.membership_id for each in identities]
+    rows = await session.execute(_ON_EXTENSION.where(_members.c.id.in_(ids)).order_by(_phones.c.number, _phones.c.id))
+    return [Seen(*row) for row in rows]
+
+
+async def seen_at(session: AsyncSession, membership_id: int, extension_id: int | None) -> Seen | None:
+    """A membership with that extension, or without any."""
+    if extension_id is None:
+        blank = sa.null().label
+        wanted = _SEEN.with_only_columns(
+            *list(_SEEN.selected_columns)[:6], blank("extension_id"), blank("number"), blank("phone_system")
+        )
+    else:
+        wanted = _ON_EXTENSION.where(_phones.c.id == extension_id)
+    row = (await session.execute(wanted.where(_members.c.id == membership_id))).one_or_none()
+    return Seen(*row) if row else None
+
+
+async def licence_of(session: AsyncSession, app: App, seen: Seen) -> Any:
+    """The live licence of this extension for the app's product; None without one."""
+    wanted = sa.select(_licences.c.id, _licences.c.app_admin).where(
+        _licences.c.extension_id == seen.extension_id,
+        _licences.c.product_id == app.product_id,
+        _licences.c.discarded_at.is_(None),
+    )
+    return (await session.execute(wanted.order_by(_licences.c.id).limit(1))).one_or_none()
+
+
+async def app_admins(session: AsyncSession, app: App, tenant_id: int) -> list[Seen]:
+    """The people of a tenant who are admins of the app's product: whom to bind to instead."""
+    wanted = _ON_EXTENSION.join(
+        _licences,
+        sa.and_(
+            _licences.c.extension_id == _phones.c.id,
+            _licences.c.app_admin.is_(True),
+            _licences.c.discarded_at.is_(None),
+            _licences.c.product_id == app.product_id,
+        ),
+    ).where(_members.c.tenant_id == tenant_id, _members.c.discarded_at.is_(None), _people.c.discarded_at.is_(None))
+    return [Seen(*row) for row in await session.execute(wanted.order_by(_phones.c.number))]
+
+
+async def last_seen_by(session: AsyncSession, sign_in_id: int, app_id: int) -> int | None:
+    """The membership that this app last saw in this browser; None when it saw nobody."""
+    rows = Login.__table__
+    wanted = (
+        sa.select(rows.c.subject_membership_id)
+        .where(rows.c.sign_in_id == sign_in_id, rows.c.app_id == app_id)
+        .order_by(rows.c.created_at.desc())
+        .limit(1)
+    )
+    return (await session.execute(wanted)).scalar_one_or_none()
+
+
+async def start_login(
+    session: AsyncSession, granted: Granted, app: App, sign_in: SignIn, scope: str, now: datetime
+) -> Login:
+    """Write the login and its entry: an access that the subject can see, when it is not their own."""
+    login = Login(
+        id=secrets.token_hex(16),
+        app_id=app.id,
+        sign_in_id=sign_in.id,
+        user_id=granted.actor.user_id,
+        actor_membership_id=granted.actor.membership_id,
+        subject_membership_id=granted.subject.membership_id,
+        tenant_id=granted.subject.tenant_id,
+        extension_id=granted.subject.extension_id,
+        because=granted.because.value,
+        binding_id=granted.binding.id if granted.binding else None,
+        scope=scope,
+        auth_time=sign_in.proof_at,
+        methods=sign_in.methods.split(),
+        created_at=now,
+        ends_at=granted.ends_at,
+    )
+    session.add(login)
+    other = granted.subject.membership_id != granted.actor.membership_id
+    if granted.binding is not None:
+        rows = Binding.__table__
+        await session.execute(sa.update(rows).where(rows.c.id == granted.binding.id).values(last_used_at=now))
+    record(
+        session,
+        Verb.LOGGED_IN,
+        login,
+        named=("apps", str(app.id), app.name),
+        place=granted.subject.tenant_id,
+        subject=as_identity(granted.subject) if other else None,
+        stand_in_id=login.binding_id,
+        sid=login.id,
+        because=login.because,
+    )
+    await session.flush()
+    return login
+
+
+def as_identity(seen: Seen) -> Identity:
+    """Somebody an app sees, as the trail names them."""
+    return Identity(
+        seen.membership_id, seen.user_id, seen.name, "", Role.MEMBER, seen.tenant_id, seen.tenant_name, "", seen.path
+    )
+
+
+async def remember_choice(session: AsyncSession, user_id: int, app: App, seen: Seen, now: datetime) -> None:
+    """Which own extension was chosen: the next login does not ask again."""
+    mine = sa.select(Choice).where(Choice.user_id == user_id, Choice.app_id == app.id).with_for_update()
+    row = (await session.scalars(mine)).one_or_none()
+    if row is None:
+        row = Choice(user_id=user_id, app_id=app.id)
+        session.add(row)
+    row.membership_id, row.extension_id, row.chosen_at = seen.membership_id, seen.extension_id, now
+    await session.flush()
+
+
+async def end_logins_of(session: AsyncSession, user_id: int, cause: str, now: datetime) -> None:
+    """End every login a person made, and every one made as them; the verb that asks for it writes the entry."""
+    rows = Login.__table__
+    theirs = sa.select(_members.c.id).where(_members.c.user_id == user_id)
+    await session.execute(
+        sa.update(rows)
+        .where(sa.or_(rows.c.user_id == user_id, rows.c.subject_membership_id.in_(theirs)), rows.c.ended_at.is_(None))
+        .values(ended_at=now, ended_cause=cause)
+    )

@@ -1,0 +1,302 @@
+"""The trail: every change and act is written down in the same transaction, under both names.
+
+A verb calls `record(session, Verb.X, thing)`; before the flush the changes of the thing are worked out from what
+the session knows, the entry is inserted on the same connection, and the thing points at it. A changed record that
+nobody spoke of stops the flush; a change that goes round the session is stopped by the database's triggers.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import rfc8785
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, Session, UOWTransaction, mapped_column
+from sqlalchemy.orm.attributes import History
+from sqlalchemy.orm.base import NO_VALUE
+
+from tenants.actor import Actor, Identity
+from tenants.fence import FencedSession
+from tenants.reach import Extent, Reach
+from tenants.records import Audited, Json, Number, Path, Record
+from tenants.refusals import Unrecorded
+from tenants.verbs import Verb
+
+SCHEMA = 1
+"""Version of the entry's canonical form."""
+
+CHANGED = "changed"
+"""All that an entry says of a secret."""
+
+
+class Entry(Record):
+    """One line of the append-only history. The database refuses to change or delete it."""
+
+    __tablename__ = "entries"
+
+    occurred_at: Mapped[datetime]
+    verb: Mapped[str] = mapped_column(sa.String(60))
+    tenant_id: Mapped[int | None] = mapped_column(Number)
+    tenant_path: Mapped[str | None] = mapped_column(Path)
+    actor_membership_id: Mapped[int | None] = mapped_column(Number)
+    actor_user_id: Mapped[int | None] = mapped_column(Number)
+    actor_name: Mapped[str] = mapped_column(sa.String(250))
+    actor_tenant_id: Mapped[int | None] = mapped_column(Number)
+    actor_tenant_name: Mapped[str | None] = mapped_column(sa.String(250))
+    subject_membership_id: Mapped[int | None] = mapped_column(Number)
+    subject_user_id: Mapped[int | None] = mapped_column(Number)
+    subject_name: Mapped[str | None] = mapped_column(sa.String(250))
+    via: Mapped[str] = mapped_column(sa.String(20))
+    stand_in_id: Mapped[int | None] = mapped_column(Number)
+    record_type: Mapped[str | None] = mapped_column(sa.String(40))
+    record_id: Mapped[str | None] = mapped_column(sa.String(40))
+    record_name: Mapped[str | None] = mapped_column(sa.String(250))
+    changes: Mapped[dict[str, Any]] = mapped_column(Json)
+    details: Mapped[dict[str, Any]] = mapped_column(Json)
+    reason: Mapped[str | None] = mapped_column(sa.String(1000))
+    ticket: Mapped[str | None] = mapped_column(sa.String(100))
+    request_id: Mapped[str | None] = mapped_column(sa.String(64))
+    address: Mapped[str | None] = mapped_column(sa.String(64))
+    schema_version: Mapped[int]
+    leaf: Mapped[bytes]
+
+    @classmethod
+    def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
+        """Whose reach holds the tenant now, or holds the people who acted; a member sees what concerns them."""
+        if reach.extent is Extent.SELF:
+            mine = reach.membership_id
+            return sa.or_(cls.actor_membership_id == mine, cls.subject_membership_id == mine)
+        return sa.or_(reach.tenants(cls.tenant_id), reach.tenants(cls.actor_tenant_id))
+
+
+@dataclass(slots=True)
+class Saying:
+    """What a verb said of a thing, until the flush makes an entry of it."""
+
+    verb: Verb
+    thing: Any
+    reason: str | None
+    ticket: str | None
+    place: int | None
+    subject: Identity | None
+    stand_in_id: int | None
+    details: dict[str, Any]
+    named: tuple[str, str, str] | None
+
+
+def record(
+    session: AsyncSession,
+    verb: Verb,
+    thing: Record | None = None,
+    *,
+    reason: str | None = None,
+    ticket: str | None = None,
+    place: int | None = None,
+    subject: Identity | None = None,
+    stand_in_id: int | None = None,
+    named: tuple[str, str, str] | None = None,
+    **details: Any,
+) -> None:
+    """Say what is being done to `thing`, in this transaction.
+
+    `place` is the tenant whose history it belongs to (the thing's own by default), `subject` the person it was
+    done as or to, `named` stands for a thing without a row of its own, `details` are facts that are no change of
+    a column.
+    """
+    sayings: list[Saying] = session.sync_session.info.setdefault("sayings", [])
+    sayings.append(Saying(verb, thing, reason, ticket, place, subject, stand_in_id, details, named))
+
+
+@event.listens_for(FencedSession, "before_flush", insert=False)
+def write_entries(session: Session, context: UOWTransaction | None = None, instances: Any = None) -> None:
+    """Entries first, then the changes they speak of; a change nobody spoke of stops here."""
+    if any(isinstance(row, Entry) for row in (*session.new, *session.dirty, *session.deleted)):
+        raise Unrecorded("Entries are written by record() and never changed.")
+    changed = {
+        id(row): row
+        for row in (*session.new, *session.dirty, *session.deleted)
+        if isinstance(row, Audited) and (row in session.deleted or _changes(row))
+    }
+    sayings: list[Saying] = session.info.pop("sayings", [])
+    spoken_of = {id(saying.thing) for saying in sayings}
+    silent = [row for key, row in changed.items() if key not in spoken_of]
+    if silent:
+        raise Unrecorded(f"A change of {type(silent[0]).__name__} without its entry.")
+    if sayings:
+        _insert(session, sayings)
+
+
+@event.listens_for(FencedSession, "before_commit")
+def write_acts(session: Session) -> None:
+    """Acts that changed no row (a refusal, a reveal) are still written; the flush would skip them."""
+    session.flush()
+    if session.info.get("sayings"):
+        write_entries(session)
+
+
+@event.listens_for(FencedSession, "after_soft_rollback")
+def forget_sayings(session: Session, previous: Any) -> None:
+    """What was rolled back was not done."""
+    session.info.pop("sayings", None)
+
+
+def _insert(session: Session, sayings: list[Saying]) -> None:
+    connection = session.connection()
+    _number_new_rows(session, connection)
+    entry_ids = next_ids(connection, "entries", len(sayings))
+    paths = _paths(connection, {_place(saying) for saying in sayings})
+    rows = []
+    for entry_id, saying in zip(entry_ids, sayings, strict=True):
+        rows.append(_row(session, entry_id, saying, paths))
+        if isinstance(saying.thing, Audited):
+            saying.thing.last_entry_id = entry_id
+    connection.execute(sa.insert(Entry), rows)
+
+
+def _number_new_rows(session: Session, connection: sa.Connection) -> None:
+    """Give new records their ids now, so that an entry can name what it speaks of."""
+    waiting: dict[str, list[Any]] = {}
+    for row in session.new:
+        if isinstance(row, Audited):
+            _fill_defaults(row)
+        if isinstance(row, Audited) and row.__dict__.get("id") is None:
+            waiting.setdefault(row.__tablename__, []).append(row)
+    for table, rows in waiting.items():
+        for row, number in zip(rows, next_ids(connection, table, len(rows)), strict=True):
+            row.id = number
+
+
+def _fill_defaults(row: Audited) -> None:
+    """Set plain column defaults now, so that the first entry tells the whole row."""
+    for attribute in sa.inspect(row).mapper.column_attrs:
+        default = attribute.columns[0].default
+        if default is not None and default.is_scalar and attribute.key not in row.__dict__:
+            setattr(row, attribute.key, default.arg)
+
+
+def next_ids(connection: sa.Connection, table: str, count: int) -> list[int]:
+    """The next ids of a table: from its sequence, or after the last row where there is only one writer."""
+    if connection.dialect.name == "postgresql":
+        taken = sa.text("SELECT nextval(CAST(:sequence AS regclass)) FROM generate_series(1, :count)")
+        return sorted(connection.execute(taken, {"sequence": f"{table}_id_seq", "count": count}).scalars())
+    column = Record.metadata.tables[table].c.id
+    last = connection.execute(sa.select(sa.func.coalesce(sa.func.max(column), 0))).scalar_one()
+    return list(range(last + 1, last + 1 + count))
+
+
+async def numbered(session: AsyncSession, table: str) -> int:
+    """The next id of a table, for a row that must know its own number before it is written."""
+    return await session.run_sync(lambda inner: next_ids(inner.connection(), table, 1)[0])
+
+
+def _paths(connection: sa.Connection, places: set[int | None]) -> dict[int, str]:
+    tree = Record.metadata.tables["tenants"]
+    wanted = {place for place in places if place is not None}
+    if not wanted:
+        return {}
+    return {
+        row.id: row.path for row in connection.execute(sa.select(tree.c.id, tree.c.path).where(tree.c.id.in_(wanted)))
+    }
+
+
+def _place(saying: Saying) -> int | None:
+    if saying.place is not None:
+        return saying.place
+    return saying.thing.place if isinstance(saying.thing, Audited) else None
+
+
+def _row(session: Session, entry_id: int, saying: Saying, paths: dict[int, str]) -> dict[str, Any]:
+    actor: Actor | None = session.info.get("actor")
+    if actor is None:
+        raise Unrecorded("No actor: nothing is written without a name.")
+    place = _place(saying)
+    row: dict[str, Any] = {
+        "id": entry_id,
+        "occurred_at": session.info["now"],
+        "verb": saying.verb.value,
+        "tenant_id": place,
+        "tenant_path": paths.get(place, getattr(saying.thing, "path", None)) if place is not None else None,
+        "reason": saying.reason,
+        "ticket": saying.ticket,
+        "changes": _changes(saying.thing) if isinstance(saying.thing, Audited) else {},
+        "details": saying.details,
+        "schema_version": SCHEMA,
+    }
+    row |= _who(actor, saying) | _what(saying)
+    row["leaf"] = canonical(row)
+    return row
+
+
+def _who(actor: Actor, saying: Saying) -> dict[str, Any]:
+    true, subject = actor.true, saying.subject or (actor.apparent if actor.standing_in else None)
+    return {
+        "actor_membership_id": true.membership_id if true else None,
+        "actor_user_id": true.user_id if true else None,
+        "actor_name": true.shown_name if true else f"system: {actor.system}",
+        "actor_tenant_id": true.tenant_id if true else None,
+        "actor_tenant_name": true.tenant_name if true else None,
+        "subject_membership_id": subject.membership_id if subject else None,
+        "subject_user_id": subject.user_id if subject else None,
+        "subject_name": subject.shown_name if subject else None,
+        "via": actor.via.value,
+        "stand_in_id": saying.stand_in_id if saying.stand_in_id is not None else actor.stand_in_id,
+        "request_id": actor.origin.request_id or None,
+        "address": actor.origin.address or None,
+    }
+
+
+def _what(saying: Saying) -> dict[str, Any]:
+    thing = saying.thing
+    if saying.named is not None:
+        kind, number, name = saying.named
+    elif thing is not None:
+        kind, number = thing.__tablename__, str(thing.id)
+        name = thing.label if isinstance(thing, Audited) else str(getattr(thing, "name", number))
+    else:
+        return {"record_type": None, "record_id": None, "record_name": None}
+    return {"record_type": kind, "record_id": number, "record_name": name[:250]}
+
+
+def _changes(row: Audited) -> dict[str, Any]:
+    """field -> [before, after] of every audited column that really changed; a secret only as "changed"."""
+    state = sa.inspect(row)
+    changes: dict[str, Any] = {}
+    for column in state.mapper.column_attrs:
+        key = column.key
+        if key in {"id", "last_entry_id"} or key in row.derived:
+            continue
+        history = state.attrs[key].history
+        before, after = _before_and_after(history)
+        if before == after or not history.has_changes():
+            continue
+        changes[key] = CHANGED if key in row.secret else [plain(before), plain(after)]
+    return changes
+
+
+def _before_and_after(history: History) -> tuple[Any, Any]:
+    before = history.deleted[0] if history.deleted else None
+    after = history.added[0] if history.added else None
+    return (None if before is NO_VALUE else before), after
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it; times are UTC with seconds and microseconds."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    return value
+
+
+def canonical(row: dict[str, Any]) -> bytes:
+    """The entry as the bytes that are hashed and exported (RFC 8785); ids as text, since JSON numbers end at 2^53."""
+    said = {key: plain(value) for key, value in row.items() if key != "leaf"}
+    ids = {key: str(value) for key, value in said.items() if isinstance(value, int) and key != "schema_version"}
+    return rfc8785.dumps(said | ids)

@@ -1,0 +1,268 @@
+"""The tree: tenants under tenants, and the suspensions that close them."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tenants.actor import Actor
+from tenants.policy import Policy, PolicyColumns
+from tenants.reach import Extent, Reach
+from tenants.records import Audited, Number, Path, Record
+from tenants.refusals import Conflict, Invalid, NotPermitted, OutOfReach
+from tenants.text import named, slugged
+from tenants.trail import numbered, record
+from tenants.verbs import Verb
+
+
+class Kind(StrEnum):
+    PLATFORM = "platform"
+    DISTRIBUTOR = "distributor"
+    RESELLER = "reseller"
+    CUSTOMER = "customer"
+
+
+PARENTS: dict[Kind, frozenset[Kind]] = {
+    Kind.PLATFORM: frozenset(),
+    Kind.DISTRIBUTOR: frozenset({Kind.PLATFORM}),
+    Kind.RESELLER: frozenset({Kind.PLATFORM, Kind.DISTRIBUTOR, Kind.RESELLER}),
+    Kind.CUSTOMER: frozenset({Kind.PLATFORM, Kind.DISTRIBUTOR, Kind.RESELLER}),
+}
+"""Under which kinds of tenant each kind may sit. Customers are leaves, the platform is the one root."""
+
+
+class Scope(StrEnum):
+    """What a suspension closes: the tenant's own people, or it and everything below."""
+
+    STAFF = "staff"
+    ALL = "all"
+
+
+class Tenant(Record, Audited, PolicyColumns):
+    """A node of the tree. `path` is its place: the ids from the root down, `/1/4/9/`."""
+
+    __tablename__ = "tenants"
+    noun = "tenant"
+    derived = frozenset({"path", "depth"})
+
+    parent_id: Mapped[int | None] = mapped_column(Number, sa.ForeignKey("tenants.id"))
+    kind: Mapped[str] = mapped_column(sa.String(20))
+    name: Mapped[str] = mapped_column(sa.String(200))
+    slug: Mapped[str] = mapped_column(sa.String(80))
+    path: Mapped[str] = mapped_column(Path)
+    depth: Mapped[int]
+    zone: Mapped[str] = mapped_column(sa.String(64), default="Etc/UTC")
+    created_at: Mapped[datetime]
+    discarded_at: Mapped[datetime | None]
+    discarded_level_id: Mapped[int | None] = mapped_column(Number)
+
+    @classmethod
+    def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
+        """A tenant lies in the reach by its place in the tree, never by who made it."""
+        return reach.paths(cls.path)
+
+    @property
+    def place(self) -> int | None:
+        """Its own history is its own."""
+        return self.id
+
+    def touches(self, reach: Reach) -> set[int] | None:
+        """A new tenant concerns its parent; a changed one itself, and both parents when it moves."""
+        if reach.extent is Extent.SELF:
+            return None
+        parents = sa.inspect(self).attrs.parent_id.history
+        changed = {parent for parent in (*parents.added, *parents.deleted) if parent is not None}
+        return changed if sa.inspect(self).pending else changed | {self.id}
+
+    @classmethod
+    async def found(
+        cls,
+        session: AsyncSession,
+        parent: "Tenant | None",
+        kind: Kind,
+        name: str,
+        slug: str | None,
+        now: datetime,
+    ) -> "Tenant":
+        """A new tenant under `parent`. Invalid when the kind may not sit there or the slug is taken there."""
+        if (Kind(parent.kind) if parent else None) not in (PARENTS[kind] or {None}):
+            raise Invalid(f"A {kind} cannot sit there.", field="kind")
+        if parent is not None and parent.discarded_at is not None:
+            raise Conflict(f"{parent.name} is discarded.")
+        name = named(name)
+        slug = slugged(slug or name)
+        taken = sa.select(cls.id).where(cls.parent_id == (parent.id if parent else None), cls.slug == slug)
+        if (await session.scalars(taken)).first() is not None:
+            raise Invalid(f"“{slug}” is already used under {parent.name if parent else 'the root'}.", field="slug")
+        number = await numbered(session, cls.__tablename__)
+        tenant = cls(
+            id=number,
+            parent_id=parent.id if parent else None,
+            kind=kind.value,
+            name=name,
+            slug=slug,
+            path=f"{parent.path if parent else '/'}{number}/",
+            depth=parent.depth + 1 if parent else 0,
+            created_at=now,
+        )
+        session.add(tenant)
+        record(session, Verb.TENANT_CREATED, tenant)
+        await session.flush()
+        return tenant
+
+    async def change(self, session: AsyncSession, **fields: Any) -> None:
+        """Rename, re-slug, or set zone and policy columns; one entry with what really changed."""
+        if "name" in fields:
+            fields["name"] = named(fields["name"])
+        if "slug" in fields and fields["slug"] != self.slug:
+            fields["slug"] = slugged(fields["slug"])
+            taken = sa.select(Tenant.id).where(Tenant.parent_id == self.parent_id, Tenant.slug == fields["slug"])
+            if (await session.scalars(taken)).first() is not None:
+                raise Invalid(f"“{fields['slug']}” is already used here.", field="slug")
+        changed = {key: value for key, value in fields.items() if getattr(self, key) != value}
+        if not changed:
+            return
+        for key, value in changed.items():
+            setattr(self, key, value)
+        record(session, Verb.TENANT_CHANGED, self)
+        await session.flush()
+
+    async def suspend(
+        self, session: AsyncSession, actor: Actor, scope: Scope, reason: str, now: datetime
+    ) -> "Suspension":
+        """Close this tenant, or it and all below. It can be lifted only at the actor's level or above."""
+        who = actor.apparent
+        if who is None or self.path == who.path or self.kind == Kind.PLATFORM:
+            raise Conflict("An organization cannot suspend itself.", rule="own_hand")
+        row = Suspension(
+            tenant_id=self.id,
+            scope=scope.value,
+            reason=reason.strip(),
+            level_id=who.tenant_id,
+            created_at=now,
+        )
+        session.add(row)
+        record(
+            session,
+            Verb.TENANT_SUSPENDED,
+            row,
+            reason=reason.strip(),
+            named=("tenants", str(self.id), self.name),
+        )
+        await session.flush()
+        return row
+
+    async def discard(self, session: AsyncSession, actor: Actor, now: datetime) -> None:
+        """Access goes at once, the record stays. The root and one's own tenant stay."""
+        who = actor.apparent
+        if self.kind == Kind.PLATFORM or who is None or who.path == self.path:
+            raise Conflict("This one cannot be discarded by its own hand.", rule="own_hand")
+        if self.discarded_at is not None:
+            raise Conflict(f"{self.name} is discarded already.")
+        live_below = sa.select(Tenant.id).where(Tenant.parent_id == self.id, Tenant.discarded_at.is_(None)).limit(1)
+        if (await session.scalars(live_below)).first() is not None:
+            raise Conflict(f"{self.name} still has organizations or companies below it. Discard or move them first.")
+        self.discarded_at, self.discarded_level_id = now, who.tenant_id
+        record(session, Verb.TENANT_DISCARDED, self)
+        await session.flush()
+
+    async def undiscard(self, session: AsyncSession, actor: Actor) -> None:
+        """Bring the record back, at the discarder's level or above."""
+        if self.discarded_at is None:
+            raise Conflict(f"{self.name} is not discarded.")
+        await require_level(session, actor, self.discarded_level_id)
+        self.discarded_at = self.discarded_level_id = None
+        record(session, Verb.TENANT_UNDISCARDED, self)
+        await session.flush()
+
+
+class Suspension(Record, Audited):
+    """A reason why a tenant is closed. Several may stack; each is lifted by its level or above."""
+
+    __tablename__ = "suspensions"
+    noun = "suspension"
+
+    tenant_id: Mapped[int] = mapped_column(Number, sa.ForeignKey("tenants.id"))
+    scope: Mapped[str] = mapped_column(sa.String(10))
+    reason: Mapped[str] = mapped_column(sa.String(1000))
+    level_id: Mapped[int] = mapped_column(Number, sa.ForeignKey("tenants.id"))
+    created_at: Mapped[datetime]
+    lifted_at: Mapped[datetime | None]
+
+    about = ""
+
+    @property
+    def label(self) -> str:
+        """The name of the tenant it closes."""
+        return self.about or f"suspension {self.id}"
+
+    @classmethod
+    def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
+        """Where its tenant is."""
+        return reach.tenants(cls.tenant_id)
+
+    def touches(self, reach: Reach) -> set[int] | None:
+        """Its tenant."""
+        return None if reach.extent is Extent.SELF else {self.tenant_id}
+
+    async def lift(self, session: AsyncSession, actor: Actor, now: datetime) -> None:
+        """End this suspension, at the level that set it or above. Nothing that it ended comes back."""
+        if self.lifted_at is not None:
+            raise Conflict("This suspension is lifted already.")
+        await require_level(session, actor, self.level_id)
+        self.about = (await session.get_one(Tenant, self.tenant_id)).name
+        self.lifted_at = now
+        record(session, Verb.SUSPENSION_LIFTED, self)
+        await session.flush()
+
+
+async def require_level(session: AsyncSession, actor: Actor, level_id: int | None) -> None:
+    """The actor stands at the tenant `level_id` or above it; otherwise 403, "set above you"."""
+    tree = Tenant.__table__
+    level = (await session.execute(sa.select(tree.c.path).where(tree.c.id == level_id))).scalar_one_or_none()
+    if actor.apparent is None or level is None or not level.startswith(actor.apparent.path):
+        raise NotPermitted("This was set above you. Ask them to lift it.", rule="level")
+
+
+async def find_tenant(session: AsyncSession, tenant_id: int) -> Tenant:
+    """The tenant, when it lies in the session's reach; otherwise OutOfReach, the same as for none at all."""
+    tenant = await session.get(Tenant, tenant_id)
+    if tenant is None:
+        raise OutOfReach
+    return tenant
+
+
+async def ancestors(session: AsyncSession, path: str) -> list[Tenant]:
+    """The tenant at `path` and all above it, root first: for policy, closing and branding, past the fence."""
+    tree = Tenant.__table__
+    rows = sa.select(Tenant).from_statement(
+        sa.select(tree).where(tree.c.path.in_(Reach.ancestors_of(path))).order_by(tree.c.depth)
+    )
+    return list(await session.scalars(rows))
+
+
+async def effective_policy(session: AsyncSession, path: str) -> Policy:
+    """The stand-in policy in force at `path`: the tightest of its own and all above."""
+    return Policy.tightest(tenant.own_policy for tenant in await ancestors(session, path))
+
+
+async def closed(session: AsyncSession, path: str) -> bool:
+    """Whether the tenant at `path` is closed: discarded or suspended, itself or (scope all) from above."""
+    tree, rows = Tenant.__table__, Suspension.__table__
+    shut = (
+        sa.select(tree.c.id)
+        .outerjoin(rows, sa.and_(rows.c.tenant_id == tree.c.id, rows.c.lifted_at.is_(None)))
+        .where(
+            tree.c.path.in_(Reach.ancestors_of(path)),
+            sa.or_(
+                tree.c.discarded_at.is_not(None),
+                rows.c.scope == Scope.ALL.value,
+                sa.and_(rows.c.scope == Scope.STAFF.value, tree.c.path == path),
+            ),
+        )
+        .limit(1)
+    )
+    return (await session.execute(shut)).first() is not None
