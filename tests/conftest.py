@@ -1,0 +1,129 @@
+"""What every story needs: a seeded house on SQLite and on PostgreSQL, its cast, and a clock that stands still."""
+
+import itertools
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+
+from tenants.schema import migrate
+from tenants.store import Store
+from tests.cast import NOW, SEEDED, Cast, Clock, read_cast
+from tests.postgres import Cluster
+
+BACKENDS = ("sqlite", "postgresql")
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Template:
+    """A migrated and seeded house, made once and copied for each test."""
+
+    name: str
+    cast: Cast
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The PostgreSQL of the tests: started when the first test asks for it, gone with the last."""
+    with Cluster() as cluster:
+        yield cluster
+
+
+async def seeded(url: str) -> Cast:
+    """Makes the tables at `url` and seeds the cast."""
+    from control.seed import seed_cast
+
+    store = Store(url)
+    try:
+        await migrate(store.writer)
+        return await read_cast(store, await seed_cast(store, SEEDED))
+    finally:
+        if store.embedded:
+            # Everything into the one file that is copied.
+            async with store.writer.connect() as connection:
+                await connection.execute(sa.text("COMMIT"))
+                await connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
+                await connection.execute(sa.text("BEGIN"))
+        await store.close()
+
+
+@pytest.fixture(scope="session")
+async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    file = tmp_path_factory.mktemp("template") / "understudy.db"
+    return Template(str(file), await seeded(f"sqlite:///{file}"))
+
+
+@pytest.fixture(scope="session")
+async def postgresql_template(cluster: Cluster) -> Template:
+    cluster.create_database("template_cast")
+    return Template("template_cast", await seeded(cluster.url("template_cast")))
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """Which database the test runs on: each test that asks runs twice."""
+    return str(request.param)
+
+
+@pytest.fixture
+def template(request: pytest.FixtureRequest, backend: str) -> Template:
+    found: Template = request.getfixturevalue(f"{backend}_template")
+    return found
+
+
+@pytest.fixture
+async def database(
+    request: pytest.FixtureRequest, backend: str, template: Template, tmp_path: Path
+) -> AsyncIterator[str]:
+    """The address of a house of the test's own, with the cast in it."""
+    if backend == "sqlite":
+        file = tmp_path / "understudy.db"
+        shutil.copyfile(template.name, file)
+        yield f"sqlite:///{file}"
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    name = f"story_{next(_numbers)}"
+    await tell(cluster, f'CREATE DATABASE "{name}" TEMPLATE "{template.name}"')
+    yield cluster.url(name)
+    await tell(cluster, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+async def tell(cluster: Cluster, statement: str) -> None:
+    connection = await asyncpg.connect(cluster.url())
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def store(database: str) -> AsyncIterator[Store]:
+    """The house as the product opens it."""
+    store = Store(database)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def cast(template: Template) -> Cast:
+    """Who is who: `cast.identity("Olaf")`, `cast.tenant("Zoo").id`, `cast.extension("Bakery", "201").id`."""
+    return template.cast
+
+
+@pytest.fixture
+def now() -> datetime:
+    """When the story plays."""
+    return NOW
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still until the story lets time pass."""
+    return Clock()
