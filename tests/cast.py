@@ -1,5 +1,6 @@
 """The cast of the stories: who is who in the seeded house, by first name, without a query in any test."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,10 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.apps import App
+from bindings.binding import Binding
+from control.cast import PASSWORD as PASSWORD
 from tenants.actor import Actor, Identity, Origin
 from tenants.identities import live_identities
 from tenants.people import Membership, User
-from tenants.phones import Extension, PhoneSystem, Product
+from tenants.phones import Extension, PhoneSystem, Product, find_extension
 from tenants.reach import Reach
 from tenants.store import Store
 from tenants.tree import Tenant
@@ -20,7 +23,7 @@ NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 """When every story plays."""
 SEEDED = NOW - timedelta(days=60)
 """When the cast came to be: long before the stories."""
-PASSWORD = "understudy-demo"
+
 ORIGIN = Origin("story", "192.0.2.7")
 
 
@@ -139,8 +142,8 @@ async def read_cast(store: Store, secrets: dict[str, str]) -> Cast:
             for identity in await live_identities(session, membership_id=membership_id):
                 identities.setdefault(first_name(identity.name), []).append(identity)
         systems = await session.execute(sa.select(PhoneSystem.tenant_id, PhoneSystem.id))
-        products = await session.execute(sa.select(Product.name, Product.id))
-        apps = await session.execute(sa.select(App.client_id, App.id))
+        products = await session.scalars(sa.select(Product))
+        apps = await session.scalars(sa.select(App))
         return Cast(
             identities,
             {first_name(user.name): Person(user.id, user.name, user.email, user.home_tenant_id) for user in users},
@@ -155,8 +158,8 @@ async def read_cast(store: Store, secrets: dict[str, str]) -> Cast:
                 for line in extensions
             },
             {by_tenant[tenant_id]: system_id for tenant_id, system_id in systems},
-            {name: product_id for name, product_id in products},
-            {client_id: app_id for client_id, app_id in apps},
+            {product.name: product.id for product in products},
+            {app.client_id: app.id for app in apps},
             secrets,
         )
 
@@ -176,3 +179,26 @@ def work_as(
 def house_work(store: Store, now: datetime = NOW) -> AbstractAsyncContextManager[AsyncSession]:
     """A session of the house itself, without a fence: to set a scene, or to look behind it."""
     return store.work(Actor.house("the story"), Reach.everywhere("tests"), now)
+
+
+async def bind(
+    store: Store,
+    cast: Cast,
+    name: str,
+    tenant: str,
+    number: str,
+    now: datetime = NOW,
+    *,
+    apps: Sequence[str] | None = None,
+    reason: str | None = None,
+    ends_at: datetime | None = None,
+    at: str | None = None,
+) -> int:
+    """Somebody binds themselves to an extension; returns the binding's id, raises what refused it."""
+    actor = cast.actor(name, at=at)
+    async with work_as(store, actor, now) as session:
+        user = await session.get_one(User, cast.user(name).id)
+        extension = await find_extension(session, cast.extension(tenant, number).id)
+        chosen = [await session.get_one(App, cast.app_id(app)) for app in apps] if apps is not None else None
+        binding = await Binding.make(session, actor, user, extension, now, apps=chosen, reason=reason, ends_at=ends_at)
+        return binding.id

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 import sqlalchemy as sa
 
+from control.seed import seed_cast
 from tenants.schema import migrate
 from tenants.store import Store
 from tests.cast import NOW, SEEDED, Cast, Clock, read_cast
@@ -38,8 +39,6 @@ def cluster() -> Iterator[Cluster]:
 
 async def seeded(url: str) -> Cast:
     """Makes the tables at `url` and seeds the cast."""
-    from control.seed import seed_cast
-
     store = Store(url)
     try:
         await migrate(store.writer)
