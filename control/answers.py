@@ -1,0 +1,101 @@
+"""Answers when something goes wrong: problem+json for programs (RFC 9457), a page for people."""
+
+from typing import Any
+
+import sqlalchemy.exc
+import structlog
+from litestar import MediaType, Request, Response
+from litestar.exceptions import HTTPException, NotAuthorizedException
+from litestar.response import Redirect, Template
+
+from control.visitor import Visitor
+from tenants.refusals import Invalid, Refusal, TooMany
+
+log = structlog.get_logger()
+
+TITLES = {
+    400: "Bad request",
+    401: "Not signed in",
+    403: "Not permitted",
+    404: "Not found",
+    405: "Not in this way",
+    409: "Conflict",
+    413: "Too large",
+    422: "Not valid",
+    429: "Too many",
+    500: "Our fault",
+    503: "Not available",
+}
+
+
+def refused(request: Request[Visitor, Any, Any], refusal: Refusal) -> Response[Any]:
+    """One of the house's own refusals."""
+    extra: dict[str, Any] = {"rule": refusal.rule}
+    if isinstance(refusal, Invalid) and refusal.field:
+        extra["errors"] = [{"field": refusal.field, "detail": refusal.sentence}]
+    headers = {"Retry-After": str(refusal.retry_after)} if isinstance(refusal, TooMany) else {}
+    return answer(request, refusal.status, refusal.sentence, headers=headers, **extra)
+
+
+def http_error(request: Request[Visitor, Any, Any], error: HTTPException) -> Response[Any]:
+    """What the framework refused: unknown path, wrong method, malformed input, nobody signed in."""
+    if isinstance(error, NotAuthorizedException) and not wants_json(request):
+        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return Redirect("/sign-in", query_params={"next": target} if request.method == "GET" else {}, status_code=303)
+    errors = [
+        {"field": str(each.get("key", "")), "detail": str(each.get("message", ""))}
+        for each in (error.extra if isinstance(error.extra, list) else [])
+        if isinstance(each, dict)
+    ]
+    headers = dict(error.headers or {})
+    if error.status_code == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="understudy"'
+    extra = {"errors": errors} if errors else {}
+    detail = error.detail if error.status_code < 500 else ""
+    if error.status_code == 404:
+        detail = "Nothing here that you can see."
+    return answer(request, error.status_code, detail, headers=headers, **extra)
+
+
+def fault(request: Request[Visitor, Any, Any], error: Exception) -> Response[Any]:
+    """A fault of ours: 500 without a word about its insides; 503 when the database is away."""
+    away = isinstance(
+        error, (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError, OSError)
+    )
+    log.error("fault", request_id=request.scope.get("request_id"), path=request.url.path, exc_info=error)
+    if away:
+        return answer(request, 503, "The database cannot be reached. Try again shortly.", headers={"Retry-After": "5"})
+    return answer(request, 500, "Something went wrong here. Nothing was changed.")
+
+
+def answer(
+    request: Request[Visitor, Any, Any], status: int, detail: str, headers: dict[str, str] | None = None, **extra: Any
+) -> Response[Any]:
+    """The same refusal as problem+json or as a page."""
+    kept = {"Cache-Control": "no-store", **(headers or {})}
+    if wants_json(request):
+        problem = {
+            "type": f"urn:understudy:problem:{extra.get('rule', status)}",
+            "title": TITLES.get(status, "Refused"),
+            "status": status,
+            "detail": detail,
+            "instance": f"urn:request:{request.scope.get('request_id', '')}",
+            **extra,
+        }
+        return Response(problem, status_code=status, media_type="application/problem+json", headers=kept)
+    context = {
+        **request.app.state.shell(request),
+        "status": status,
+        "sentence": detail or None,
+        "rule": extra.get("rule"),
+        "title": TITLES.get(status, ""),
+    }
+    return Template("error.html", context=context, status_code=status, headers=kept, media_type=MediaType.HTML)
+
+
+def wants_json(request: Request[Visitor, Any, Any]) -> bool:
+    """Programs: the API and protocol paths, and whoever asks for JSON rather than a page."""
+    if request.url.path.startswith(("/api/", "/oauth/token", "/oauth/introspect", "/oauth/revoke", "/oauth/userinfo")):
+        return True
+    accepted = request.headers.get("accept", "")
+    return "json" in accepted and "text/html" not in accepted

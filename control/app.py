@@ -1,0 +1,144 @@
+"""The app: doors, pages, API and protocol put together, refusing to start with a bare door."""
+
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+from jinja2 import Environment, FileSystemLoader
+from litestar import Litestar, Response, Router
+from litestar.contrib.jinja import JinjaTemplateEngine
+from litestar.di import Provide
+from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException
+from litestar.middleware import DefineMiddleware
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.template import TemplateConfig
+from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
+
+from control import answers, health, shell, static_files
+from control.doors import ANYONE, check_every_door, door, session_of
+from control.house import Clock, House
+from control.looks import dress
+from control.settings import Settings
+from control.visitor import FindVisitor
+from tenants.refusals import Refusal
+from tenants.store import Store
+
+TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+BODY = 2 * 1024 * 1024
+"""The largest request body, in bytes."""
+
+log = structlog.get_logger()
+
+
+def routes() -> list[ControllerRouterHandler]:
+    """Every room's doors."""
+    return [*health.ROUTES, *static_files.ROUTES]
+
+
+def create_app(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] | None = None,
+    store: Store | None = None,
+    more_routes: Sequence[ControllerRouterHandler] = (),
+) -> Litestar:
+    """The panel for these settings. Raises BareDoor when a route does not say who may pass."""
+    house = House(settings, store or Store(settings.database_url), clock or Clock())
+
+    @asynccontextmanager
+    async def life(app: Litestar) -> AsyncIterator[None]:
+        if isinstance(house.clock, Clock):
+            await house.clock.set_by(house.store)
+        yield
+        await house.store.close()
+
+    app = Litestar(
+        route_handlers=[*routes(), *more_routes],
+        guards=[door],
+        dependencies={"session": Provide(session_of)},
+        middleware=[_number_and_log, DefineMiddleware(FindVisitor)],
+        exception_handlers={
+            Refusal: answers.refused,
+            HTTPException: answers.http_error,
+            Exception: answers.fault,
+        },
+        after_request=_headers,
+        template_config=TemplateConfig(instance=_templates()),
+        openapi_config=_openapi(),
+        request_max_body_size=BODY,
+        lifespan=[life],
+        logging_config=None,
+    )
+    app.state.house = house
+    app.state.shell = shell.shell
+    check_every_door(app)
+    return app
+
+
+def _openapi() -> OpenAPIConfig:
+    # The document alone: every bundled viewer fetches its script from elsewhere.
+    doors = {"may": ANYONE, "outlives": False, "credential": "none"}
+    router = Router("/schema", route_handlers=[], opt=doors)
+    return OpenAPIConfig(title="Understudy", version="1", openapi_router=router, render_plugins=[JsonRenderPlugin()])
+
+
+def _templates() -> JinjaTemplateEngine:
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
+    dress(environment)
+    return JinjaTemplateEngine.from_environment(environment)
+
+
+async def _headers(response: Response[Any]) -> Response[Any]:
+    """What every answer carries, unless its handler said otherwise."""
+    for name, value in {
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "X-Frame-Options": "DENY",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Content-Security-Policy": shell.policy(),
+        "Cache-Control": "no-store",
+    }.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def _number_and_log(app: ASGIApp) -> ASGIApp:
+    """Give each request a number and log what became of it: path and status, never a secret, a query or a body."""
+
+    async def numbered(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] is not ScopeType.HTTP:
+            await app(scope, receive, send)
+            return
+        number, begun, status = secrets.token_hex(8), time.perf_counter(), 0
+        scope["request_id"] = number  # type: ignore[typeddict-unknown-key]
+
+        async def tell(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", number.encode())]
+            await send(message)
+
+        try:
+            await app(scope, receive, tell)
+        finally:
+            visitor = scope.get("user")
+            identity = getattr(visitor, "identity", None)
+            log.info(
+                "request",
+                request_id=number,
+                method=scope.get("method"),
+                route=scope.get("path_template") or scope["path"],
+                status=status,
+                milliseconds=round((time.perf_counter() - begun) * 1000, 1),
+                membership=identity.membership_id if identity else None,
+            )
+
+    return numbered

@@ -1,0 +1,141 @@
+"""Doors: every route says who may pass and how it treats a stand-in; one guard reads it, closed by default.
+
+`may` is a Permission, or one of the named exceptions below. `outlives=False` opens a route to stand-ins: nothing
+done there outlives them. A route without both stops the app from starting.
+"""
+
+import hmac
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from litestar import Litestar, Request
+from litestar.connection import ASGIConnection
+from litestar.exceptions import NotAuthorizedException
+from litestar.handlers import BaseRouteHandler
+from litestar.handlers.http_handlers import HTTPRouteHandler
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from control.house import House
+from control.visitor import Visitor
+from tenants.actor import Actor
+from tenants.reach import Reach
+from tenants.refusals import Conflict, NotPermitted, Refusal
+from tenants.roles import Permission
+from tenants.trail import record
+from tenants.verbs import Verb
+
+ANYONE = "anyone"
+"""No sign-in needed: sign-in itself, health, discovery, protocol endpoints that check their own credentials."""
+SIGNED_IN = "signed_in"
+"""Anybody who is signed in (or holds a key), whatever their role."""
+EXCEPTIONS = frozenset({ANYONE, SIGNED_IN})
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class BareDoor(Exception):
+    """A route does not say who may pass, or how it treats a stand-in."""
+
+
+def check_every_door(app: Litestar) -> None:
+    """Refuse to start with a route that lacks `may=` or `outlives=`."""
+    bare = []
+    for route in app.routes:
+        handlers: list[BaseRouteHandler] = getattr(route, "route_handlers", None) or [route.route_handler]  # type: ignore[union-attr]
+        for handler in handlers:
+            if _answers_options(handler):
+                continue
+            may, outlives = handler.opt.get("may"), handler.opt.get("outlives")
+            if not (isinstance(may, Permission) or may in EXCEPTIONS) or not isinstance(outlives, bool):
+                bare.append(f"{route.path} ({handler.handler_name})")
+    if bare:
+        raise BareDoor("These routes do not say may= and outlives=: " + ", ".join(sorted(set(bare))))
+
+
+def _answers_options(handler: BaseRouteHandler) -> bool:
+    """The framework's own answer to OPTIONS: it names methods and does nothing."""
+    return (
+        isinstance(handler, HTTPRouteHandler) and set(handler.http_methods) == {"OPTIONS"} and "may" not in handler.opt
+    )
+
+
+async def door(connection: ASGIConnection[Any, Visitor, Any, Any], handler: BaseRouteHandler) -> None:
+    """The one guard: who are you, may you do this, is it really your form."""
+    if _answers_options(handler):
+        return
+    visitor, may = connection.user, handler.opt["may"]
+    if isinstance(handler, HTTPRouteHandler) and method_of(connection) not in SAFE:
+        await _require_own_form(connection, handler, visitor)
+    if may == ANYONE:
+        return
+    if visitor.actor is None:
+        raise NotAuthorizedException("Sign in first.")
+    try:
+        _require_scope(connection, handler, visitor.actor)
+        if visitor.actor.standing_in and handler.opt["outlives"]:
+            raise NotPermitted("This would outlive your standing in. Stop first.", rule="outlives")
+        if isinstance(may, Permission) and not visitor.actor.may(may):
+            raise NotPermitted("Your role here does not include this. Ask an admin of your organization.")
+    except Refusal as refusal:
+        await mark_refusal(connection.app.state.house, visitor, refusal, connection.scope["path"])
+        raise
+
+
+def method_of(connection: ASGIConnection[Any, Visitor, Any, Any]) -> str:
+    """The HTTP method; nothing for other kinds of connection."""
+    return str(connection.scope.get("method", ""))
+
+
+def _require_scope(connection: ASGIConnection[Any, Visitor, Any, Any], handler: BaseRouteHandler, actor: Actor) -> None:
+    if actor.scopes is None:
+        return
+    wanted = handler.opt.get("scope") or ("read" if method_of(connection) in SAFE else "write")
+    if wanted not in actor.scopes:
+        raise NotPermitted(f"This key does not have the scope “{wanted}”.", rule="scope")
+
+
+async def _require_own_form(
+    connection: ASGIConnection[Any, Visitor, Any, Any], handler: BaseRouteHandler, visitor: Visitor
+) -> None:
+    """A change by cookie comes from our own page: same origin, the visitor's token, the same acting identity."""
+    if handler.opt.get("credential", "cookie") != "cookie" or handler.opt.get("csrf") is False:
+        return
+    house: House = connection.app.state.house
+    site = connection.headers.get("sec-fetch-site", "same-origin")
+    origin = connection.headers.get("origin")
+    ours = urlsplit(house.settings.public_url)
+    if site not in {"same-origin", "none"} or (origin is not None and origin != f"{ours.scheme}://{ours.netloc}"):
+        raise NotPermitted("This form did not come from this panel.", rule="csrf")
+    form = await Request[Visitor, Any, Any](connection.scope, connection.receive).form()
+    acting = form.get("_acting")
+    if acting is not None and acting != visitor.acting_id:
+        raise Conflict("You are acting as someone else in another tab, so nothing was saved.", rule="acting")
+    given = connection.headers.get("x-csrf-token") or form.get("_csrf_token") or ""
+    expected = visitor.csrf(house.settings)
+    if not expected or not hmac.compare_digest(str(given), expected):
+        raise NotPermitted("This form is too old. Load the page again.", rule="csrf")
+
+
+async def session_of(request: Request[Visitor, Any, Any]) -> AsyncIterator[AsyncSession]:
+    """The request's database session: the actor's reach, one transaction, committed before the answer is sent."""
+    house: House = request.app.state.house
+    visitor = request.user
+    actor = visitor.actor or Actor.house("stranger", visitor.origin)
+    reach = visitor.actor.reach() if visitor.actor else Reach.nothing()
+    writes = request.method not in SAFE or bool(request.route_handler.opt.get("writes"))
+    try:
+        async with house.store.work(actor, reach, visitor.now, writes=writes) as session:
+            yield session
+    except Refusal as refusal:
+        if request.method not in SAFE:
+            await mark_refusal(house, visitor, refusal, request.url.path)
+        raise
+
+
+async def mark_refusal(house: House, visitor: Visitor, refusal: Refusal, path: str) -> None:
+    """A refused act is written down too, in its own small transaction, at the actor's tenant; it resolves nothing."""
+    actor = visitor.actor
+    if actor is None or refusal.status in {400, 422}:
+        return
+    async with house.store.work(actor, actor.reach(), visitor.now) as session:
+        record(session, Verb.REFUSED, None, place=actor.standing.tenant_id, rule=refusal.rule, path=path[:200])

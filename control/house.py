@@ -1,0 +1,38 @@
+"""House: what every door needs at hand. One per process, kept in the app's state."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from control.settings import Settings
+from tenants.store import Store
+
+
+class Clock:
+    """The time of a request, read once: this machine's, corrected by the database's at each `set_by`."""
+
+    def __init__(self) -> None:
+        self.offset = timedelta(0)
+
+    def __call__(self) -> datetime:
+        """Now, in UTC."""
+        return datetime.now(UTC) + self.offset
+
+    async def set_by(self, store: Store) -> None:
+        """Take the database's time: with several machines there must be one clock."""
+        if store.embedded:
+            return
+        async with store.hot.connect() as connection:
+            theirs: datetime = (await connection.execute(sa.text("SELECT clock_timestamp()"))).scalar_one()
+        self.offset = theirs - datetime.now(UTC)
+
+
+@dataclass
+class House:
+    """Settings, database and clock of this process."""
+
+    settings: Settings
+    store: Store
+    clock: Callable[[], datetime]

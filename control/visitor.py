@@ -1,0 +1,136 @@
+"""Visitor: who knocks at a door. Found out once per request, from a sign-in's cookie or a bearer key, never both."""
+
+import hmac
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from litestar.connection import ASGIConnection
+from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bindings.binding import Binding, Staleness, open_bindings, staleness
+from control.house import House
+from control.settings import Settings
+from tenants.actor import Actor, Identity, Origin
+from tenants.api_keys import PREFIX, ApiKey
+from tenants.credentials import digest
+from tenants.identities import live_identities
+from tenants.people import User
+from tenants.reach import Reach
+from tenants.sign_in import SignIn
+
+SEEN_EVERY = timedelta(minutes=1)
+"""How often a sign-in's or key's "last seen" is written, at most."""
+
+
+@dataclass
+class Visitor:
+    """Who is at the door, and as whom. `actor` is None for a stranger."""
+
+    origin: Origin
+    now: datetime
+    actor: Actor | None = None
+    sign_in: SignIn | None = None
+    user: User | None = None
+    identities: list[Identity] = field(default_factory=list)
+    api_key_id: int | None = None
+    bound: list[tuple[Binding, Staleness | None]] = field(default_factory=list)
+    """The person's open bindings, newest first, each with why it no longer holds: the amber bar."""
+    csrf_seed: str = ""
+    """What the form token is made from: the sign-in's own secret, or a stranger's cookie."""
+
+    @property
+    def identity(self) -> Identity | None:
+        """As whom this request is made."""
+        return self.actor.apparent if self.actor else None
+
+    @property
+    def acting_id(self) -> str:
+        """Changes whenever the visitor appears as somebody else: forms carry it, a mismatch saves nothing."""
+        return f"{self.identity.membership_id}" if self.identity else ""
+
+    def csrf(self, settings: Settings) -> str:
+        """The token that a form of this visitor carries."""
+        if not self.csrf_seed:
+            return ""
+        return hmac.new(settings.secret_key, b"csrf:" + self.csrf_seed.encode(), "sha256").hexdigest()
+
+
+class FindVisitor(AbstractAuthenticationMiddleware):
+    """Puts the Visitor into the connection. A bad credential makes a stranger; the door decides what that means."""
+
+    async def authenticate_request(self, connection: ASGIConnection[Any, Any, Any, Any]) -> AuthenticationResult:
+        """Cookie for pages, bearer for programs; a page never takes a bearer, a program never a cookie."""
+        house: House = connection.app.state.house
+        origin = Origin(
+            str(connection.scope.get("request_id", "")), connection.client.host if connection.client else ""
+        )
+        visitor = Visitor(origin, house.clock())
+        taken = connection.route_handler.opt.get("credential", "cookie")
+        if taken == "key":
+            await _by_key(house, visitor, connection.headers.get("authorization", ""))
+        elif taken == "cookie":
+            await _by_cookie(house, visitor, connection)
+        return AuthenticationResult(user=visitor, auth=taken)
+
+
+async def _by_cookie(house: House, visitor: Visitor, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    secret = connection.cookies.get(house.settings.cookie("sign-in"))
+    visitor.csrf_seed = connection.cookies.get(house.settings.cookie("visit"), "")
+    if not secret:
+        return
+    async with house.store.work(Actor.house("door"), Reach.everywhere("door"), visitor.now, writes=False) as session:
+        sign_in = (await session.scalars(sa.select(SignIn).where(SignIn.token_hash == digest(secret)))).one_or_none()
+        if sign_in is None or not sign_in.alive(visitor.now):
+            return
+        identities = await live_identities(session, user_id=sign_in.user_id)
+        if not identities:
+            return
+        await _sit_down(session, visitor, sign_in, identities)
+        await _look_at_bindings(session, visitor)
+    if visitor.now - sign_in.last_seen_at > SEEN_EVERY:
+        await _touch(house, SignIn.__table__, sign_in.id, {"last_seen_at": visitor.now})
+
+
+async def _sit_down(session: AsyncSession, visitor: Visitor, sign_in: SignIn, identities: list[Identity]) -> None:
+    """The profile of the sign-in while it is live, else the person's first; never somebody else's."""
+    profile = next((each for each in identities if each.membership_id == sign_in.membership_id), identities[0])
+    visitor.sign_in, visitor.identities = sign_in, identities
+    visitor.user = await session.get(User, sign_in.user_id)
+    visitor.actor = Actor.of(profile, visitor.origin, sign_in_id=sign_in.id)
+    visitor.csrf_seed = sign_in.csrf_secret
+
+
+async def _look_at_bindings(session: AsyncSession, visitor: Visitor) -> None:
+    if visitor.sign_in is not None:
+        for binding in await open_bindings(session, visitor.sign_in.user_id):
+            visitor.bound.append((binding, await staleness(session, binding, visitor.now)))
+
+
+async def _by_key(house: House, visitor: Visitor, authorization: str) -> None:
+    scheme, _, secret = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip().startswith(PREFIX):
+        return
+    async with house.store.work(Actor.house("door"), Reach.everywhere("door"), visitor.now, writes=False) as session:
+        found = sa.select(ApiKey).where(ApiKey.key_hash == digest(secret.strip()))
+        key = (await session.scalars(found)).one_or_none()
+        if key is None or key.revoked_at is not None or visitor.now >= key.expires_at:
+            return
+        identities = await live_identities(session, membership_id=key.membership_id)
+        if not identities:
+            return
+        visitor.identities = identities
+        visitor.user = await session.get(User, key.user_id)
+    visitor.api_key_id = key.id
+    scopes = frozenset(key.scopes.split())
+    visitor.actor = Actor.of(identities[0], visitor.origin, api_key_id=key.id, scopes=scopes)
+    if key.last_used_at is None or visitor.now - key.last_used_at > SEEN_EVERY:
+        await _touch(house, ApiKey.__table__, key.id, {"last_used_at": visitor.now})
+
+
+async def _touch(house: House, table: sa.Table, row_id: int, values: dict[str, Any]) -> None:
+    """Write a derived "last seen", in its own small transaction."""
+    async with house.store.writer.begin() as connection:
+        await connection.execute(sa.update(table).where(table.c.id == row_id).values(**values))
