@@ -1,13 +1,19 @@
 """Codes: secrets of 60 seconds that are good for one use, even when twenty redeem at once."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from bindings.login import Login
+from tenants.credentials import digest, new_secret
 from tenants.records import Number, Record
 
 LIVES = timedelta(seconds=60)
+AUTHORIZATION = "authorization"
+"""The purpose of a code of the authorization endpoint."""
 
 
 class Code(Record):
@@ -26,3 +32,102 @@ class Code(Record):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     consumed_at: Mapped[datetime | None]
+
+    @classmethod
+    async def issue(
+        cls,
+        session: AsyncSession,
+        login: Login,
+        *,
+        redirect_uri: str,
+        nonce: str | None,
+        code_challenge: str,
+        now: datetime,
+        purpose: str = AUTHORIZATION,
+    ) -> tuple["Code", str]:
+        """A code for this login, with its secret; only the hash is stored."""
+        secret = new_secret()
+        code = cls(
+            purpose=purpose,
+            code_hash=digest(secret),
+            login_id=login.id,
+            app_id=login.app_id,
+            redirect_uri=redirect_uri,
+            scope=login.scope,
+            nonce=nonce,
+            code_challenge=code_challenge,
+            created_at=now,
+            expires_at=now + LIVES,
+        )
+        session.add(code)
+        await session.flush()
+        return code, secret
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A code as it stands: read before it is consumed, to hold the request against it."""
+
+    code_hash: str
+    login_id: str
+    app_id: int
+    redirect_uri: str
+    scope: str
+    nonce: str | None
+    code_challenge: str
+    expires_at: datetime
+    consumed_at: datetime | None
+
+    def spent(self) -> bool:
+        """Whether somebody redeemed it already: coming again with it is a replay."""
+        return self.consumed_at is not None
+
+
+_codes = Code.__table__
+_ISSUED = sa.select(
+    _codes.c.code_hash,
+    _codes.c.login_id,
+    _codes.c.app_id,
+    _codes.c.redirect_uri,
+    _codes.c.scope,
+    _codes.c.nonce,
+    _codes.c.code_challenge,
+    _codes.c.expires_at,
+    _codes.c.consumed_at,
+).where(
+    _codes.c.code_hash == sa.bindparam("hash"),
+    _codes.c.purpose == sa.bindparam("purpose"),
+    _codes.c.app_id == sa.bindparam("app"),
+)
+_CONSUME = (
+    sa.update(_codes)
+    .where(
+        _codes.c.code_hash == sa.bindparam("hash"),
+        _codes.c.purpose == sa.bindparam("kind"),
+        _codes.c.app_id == sa.bindparam("app"),
+        _codes.c.consumed_at.is_(None),
+        _codes.c.expires_at > sa.bindparam("now"),
+    )
+    .values(consumed_at=sa.bindparam("now"))
+)
+
+
+async def find_issued(
+    connection: AsyncConnection | AsyncSession, secret: str, purpose: str, app_id: int
+) -> Issued | None:
+    """The code of this kind that this app was given; None for any other secret."""
+    asked = {"hash": digest(secret), "purpose": purpose, "app": app_id}
+    row = (await connection.execute(_ISSUED, asked)).one_or_none()
+    return Issued(*row) if row else None
+
+
+async def consume(
+    connection: AsyncConnection | AsyncSession, secret: str, purpose: str, app_id: int, now: datetime
+) -> bool:
+    """Use the code up. True for exactly one of all who try, and only while it lives.
+
+    The database decides, by one conditional update: whoever reads first and writes later redeems twice.
+    """
+    asked = {"hash": digest(secret), "kind": purpose, "app": app_id, "now": now}
+    result = await connection.execute(_CONSUME, asked)
+    return bool(result.rowcount == 1)
