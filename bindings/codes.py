@@ -109,6 +109,7 @@ _CONSUME = (
         _codes.c.expires_at > sa.bindparam("now"),
     )
     .values(consumed_at=sa.bindparam("now"))
+    .returning(_codes.c.id)
 )
 
 
@@ -129,5 +130,4 @@ async def consume(
     The database decides, by one conditional update: whoever reads first and writes later redeems twice.
     """
     asked = {"hash": digest(secret), "kind": purpose, "app": app_id, "now": now}
-    result = await connection.execute(_CONSUME, asked)
-    return bool(result.rowcount == 1)
+    return (await connection.execute(_CONSUME, asked)).one_or_none() is not None
