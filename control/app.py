@@ -21,7 +21,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
 
-from control import answers, health, shell, static_files
+from control import answers, api, health, pages, shell, static_files
 from control.doors import ANYONE, check_every_door, door, session_of
 from control.house import Clock, House
 from control.looks import dress
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 def routes() -> list[ControllerRouterHandler]:
     """Every room's doors."""
-    return [*health.ROUTES, *static_files.ROUTES]
+    return [*health.ROUTES, *static_files.ROUTES, *pages.routes(), *api.routes()]
 
 
 def create_app(
@@ -113,7 +113,7 @@ def _number_and_log(app: ASGIApp) -> ASGIApp:
     """Give each request a number and log what became of it: path and status, never a secret, a query or a body."""
 
     async def numbered(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] is not ScopeType.HTTP:
+        if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
         number, begun, status = secrets.token_hex(8), time.perf_counter(), 0

@@ -6,7 +6,7 @@ from litestar.exceptions import NotFoundException
 from control.doors import ANYONE
 from control.looks import STATIC, fingerprints
 
-KINDS = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 FILES = {path.name: path.read_bytes() for path in STATIC.iterdir() if path.suffix in KINDS}
 MARKS = fingerprints(STATIC)
 
