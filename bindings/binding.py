@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
@@ -226,6 +227,25 @@ class Staleness:
     sentence: str
 
 
+class Pinned(Protocol):
+    """What staleness looks at in a binding: the record itself, or its columns in a row of the login path."""
+
+    @property
+    def subject_membership_id(self) -> int: ...
+    @property
+    def number(self) -> str: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def ends_at(self) -> datetime | None: ...
+    @property
+    def last_used_at(self) -> datetime | None: ...
+    @property
+    def ended_at(self) -> datetime | None: ...
+    @property
+    def ended_cause(self) -> str | None: ...
+
+
 async def authorise(
     session: AsyncSession,
     actor: Actor,
@@ -263,12 +283,9 @@ async def authorise(
 
 async def staleness(connection: AsyncConnection | AsyncSession, binding: Binding, now: datetime) -> Staleness | None:
     """Why the binding no longer holds now, or None. Computed each time, never stored while nobody met it."""
-    if binding.ended_at is not None:
-        return Staleness(binding.ended_cause or "ended", "This binding has ended.")
-    if binding.ends_at is not None and now >= binding.ends_at:
-        return Staleness("expired", "The binding reached its end.")
-    if now >= (binding.last_used_at or binding.created_at) + UNUSED:
-        return Staleness("unused", "The binding was not used for 90 days.")
+    over = run_out(binding, now)
+    if over is not None:
+        return over
     found = await fetch_facts(
         connection,
         Act.BIND,
@@ -279,6 +296,22 @@ async def staleness(connection: AsyncConnection | AsyncSession, binding: Binding
         ticket=binding.ticket,
         mode=binding.mode,
     )
+    return broken(binding, found)
+
+
+def run_out(binding: Pinned, now: datetime) -> Staleness | None:
+    """Ended, at its end, or unused for too long: what the row alone tells."""
+    if binding.ended_at is not None:
+        return Staleness(binding.ended_cause or "ended", "This binding has ended.")
+    if binding.ends_at is not None and now >= binding.ends_at:
+        return Staleness("expired", "The binding reached its end.")
+    if now >= (binding.last_used_at or binding.created_at) + UNUSED:
+        return Staleness("unused", "The binding was not used for 90 days.")
+    return None
+
+
+def broken(binding: Pinned, found: Found | None) -> Staleness | None:
+    """The extension went to somebody else or out of use, or the guard no longer allows: what the facts tell."""
     if found is None or not found.extension_live:
         return Staleness("extension", f"Extension {binding.number} is no longer in use.")
     if found.extension_membership_id != binding.subject_membership_id:

@@ -10,8 +10,7 @@ from bindings.guard import Act, Facts, Party
 from tenants.policy import BindingReach, Look, Policy, StandIns
 from tenants.roles import Role
 
-_FACTS = sa.text("""
-WITH RECURSIVE parties AS (
+_PARTS = """parties AS (
     SELECT a.id AS a_id, a.user_id AS a_user, a.role AS a_role, a.tenant_id AS a_tenant, a.sponsor_id AS a_sponsor,
            au.name AS a_name, au.second_factor AS a_factor,
            (a.discarded_at IS NULL AND au.discarded_at IS NULL) AS a_live,
@@ -26,13 +25,13 @@ WITH RECURSIVE parties AS (
       JOIN users au ON au.id = a.user_id
       LEFT JOIN memberships sp ON sp.id = a.sponsor_id
       LEFT JOIN users spu ON spu.id = sp.user_id
-      LEFT JOIN extensions e ON e.id = CAST(:extension AS BIGINT)
+      LEFT JOIN extensions e ON e.id = CAST({extension} AS BIGINT)
       LEFT JOIN phone_systems ps ON ps.id = e.phone_system_id
-      LEFT JOIN memberships s ON s.id = COALESCE(CAST(:subject AS BIGINT), e.membership_id)
+      LEFT JOIN memberships s ON s.id = COALESCE(CAST({subject} AS BIGINT), e.membership_id)
       LEFT JOIN users su ON su.id = s.user_id
       LEFT JOIN memberships ssp ON ssp.id = s.sponsor_id
       LEFT JOIN users sspu ON sspu.id = ssp.user_id
-     WHERE a.id = :actor
+     WHERE a.id = {actor}
 ), line (leaf, id, parent_id) AS (
     SELECT t.id, t.id, t.parent_id FROM tenants t, parties p
      WHERE t.id IN (p.a_tenant, p.p_tenant, p.sp_tenant, p.ssp_tenant)
@@ -50,6 +49,9 @@ WITH RECURSIVE parties AS (
            MAX(t.policy_notice) AS notice, MIN(t.policy_binding_days) AS binding_days
       FROM parties p JOIN line l ON l.leaf = p.p_tenant JOIN tenants t ON t.id = l.id
 )
+"""
+
+ROW_OF_FACTS = """
 SELECT p.*, w.*, at.name AS a_place, at.kind AS a_kind, at.path AS a_path,
        pt.name AS p_name, pt.kind AS p_kind, pt.path AS p_path, spt.path AS sp_path, sspt.path AS ssp_path,
        p.a_tenant IN (SELECT leaf FROM shut) AS a_closed,
@@ -66,7 +68,19 @@ SELECT p.*, w.*, at.name AS a_place, at.kind AS a_kind, at.path AS a_path,
   LEFT JOIN tenants pt ON pt.id = p.p_tenant
   LEFT JOIN tenants spt ON spt.id = p.sp_tenant
   LEFT JOIN tenants sspt ON sspt.id = p.ssp_tenant
-""")
+"""
+"""The one row that the named parts amount to; none where there is no such actor."""
+
+
+def parts_of_facts(actor: str, subject: str, extension: str) -> str:
+    """The named parts of the statement (after WITH RECURSIVE), for whoever these SQL expressions name.
+
+    Parameters here; where a login or a token names them, columns of a part before: so the guard rides along.
+    """
+    return _PARTS.format(actor=actor, subject=subject, extension=extension)
+
+
+_FACTS = sa.text("WITH RECURSIVE " + parts_of_facts(":actor", ":subject", ":extension") + ROW_OF_FACTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +112,22 @@ async def fetch_facts(
             _FACTS, {"actor": actor_membership_id, "subject": subject_membership_id, "extension": extension_id}
         )
     ).one_or_none()
-    if row is None or row.p_path is None or (subject_membership_id is not None and row.s_id is None):
+    if row is None or (subject_membership_id is not None and row.s_id is None):
+        return None
+    return found_in(row, act, reason=reason, ticket=ticket, mode=mode, standing_in=standing_in)
+
+
+def found_in(
+    row: Any,
+    act: Act,
+    *,
+    reason: str | None = None,
+    ticket: str | None = None,
+    mode: str = "full",
+    standing_in: bool = False,
+) -> Found | None:
+    """A row of facts as the guard reads it; None when actor, subject or extension does not exist."""
+    if row.a_id is None or row.p_path is None:
         return None
     facts = Facts(
         act,
