@@ -43,3 +43,33 @@ async def current(engine: AsyncEngine) -> bool:
 def _is_current(connection: sa.Connection) -> bool:
     newest = ScriptDirectory.from_config(_config()).get_current_head()
     return MigrationContext.configure(connection).get_current_revision() == newest
+
+
+async def grant(engine: AsyncEngine, role: str) -> None:
+    """Let the role that serves read and write, and of entries only read and add: it cannot touch the triggers.
+
+    PostgreSQL only; run with the owner's connection after `migrate`.
+    """
+    async with engine.begin() as connection:
+        quoted = connection.dialect.identifier_preparer.quote_identifier(role)
+        for statement in (
+            f"GRANT USAGE ON SCHEMA public TO {quoted}",
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {quoted}",
+            f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {quoted}",
+            f"REVOKE UPDATE, DELETE ON entries FROM {quoted}",
+            f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {quoted}",
+        ):
+            await connection.execute(sa.text(statement))
+
+
+async def owns_the_trail(engine: AsyncEngine) -> bool:
+    """Whether the connected role could take the triggers away: owner of the entries, or superuser."""
+    async with engine.connect() as connection:
+        if connection.dialect.name != "postgresql":
+            return True
+        asked = sa.text(
+            "SELECT pg_has_role(current_user, relowner, 'USAGE') OR "
+            "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user) "
+            "FROM pg_class WHERE oid = to_regclass('entries')"
+        )
+        return bool((await connection.execute(asked)).scalar_one_or_none())
