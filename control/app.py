@@ -21,7 +21,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
 
-from control import answers, api, health, pages, shell, static_files
+from control import answers, api, health, metrics, pages, shell, static_files
 from control.doors import ANYONE, check_every_door, door, session_of
 from control.house import Clock, House
 from control.looks import dress
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 def routes() -> list[ControllerRouterHandler]:
     """Every room's doors."""
-    return [*health.ROUTES, *static_files.ROUTES, *pages.routes(), *api.routes()]
+    return [*health.ROUTES, *metrics.ROUTES, *static_files.ROUTES, *pages.routes(), *api.routes()]
 
 
 def create_app(
@@ -129,15 +129,17 @@ def _number_and_log(app: ASGIApp) -> ASGIApp:
         try:
             await app(scope, receive, tell)
         finally:
-            visitor = scope.get("user")
+            visitor, seconds = scope.get("user"), time.perf_counter() - begun
             identity = getattr(visitor, "identity", None)
+            route = scope.get("path_template") or "unknown"
+            metrics.count(str(scope.get("method")), route, status, seconds)
             log.info(
                 "request",
                 request_id=number,
                 method=scope.get("method"),
-                route=scope.get("path_template") or scope["path"],
+                route=route,
                 status=status,
-                milliseconds=round((time.perf_counter() - begun) * 1000, 1),
+                milliseconds=round(seconds * 1000, 1),
                 membership=identity.membership_id if identity else None,
             )
 

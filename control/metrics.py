@@ -1,0 +1,31 @@
+"""Figures for Prometheus: how many requests, how long they took, by route and status. Not open to the world."""
+
+from typing import Any
+
+from litestar import Request, Response, get
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
+
+from control.visitor import Visitor
+from tenants.refusals import OutOfReach
+from tenants.roles import Permission
+
+REQUESTS = Counter("understudy_requests", "Requests answered.", ["method", "route", "status"])
+SECONDS = Histogram("understudy_request_seconds", "Time to answer a request.", ["route"])
+
+
+def count(method: str, route: str, status: int, seconds: float) -> None:
+    """Count one answer. `route` is the template, never a raw path: paths carry ids."""
+    REQUESTS.labels(method, route, str(status)).inc()
+    SECONDS.labels(route).observe(seconds)
+
+
+@get("/metrics", may=Permission.SEE_TENANTS, outlives=True, credential="key", include_in_schema=False)
+async def figures(request: Request[Visitor, Any, Any]) -> Response[bytes]:
+    """The figures of this process, for a key whose reach is the whole tree."""
+    actor = request.user.actor
+    if actor is None or not actor.reach().whole:
+        raise OutOfReach
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+ROUTES = [figures]
