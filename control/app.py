@@ -25,6 +25,7 @@ from control import answers, api, health, metrics, pages, shell, static_files
 from control.doors import ANYONE, check_every_door, door, session_of
 from control.house import Clock, House
 from control.looks import dress
+from control.pages import nowhere
 from control.settings import Settings
 from control.visitor import FindVisitor
 from tenants.refusals import Refusal
@@ -39,7 +40,7 @@ log = structlog.get_logger()
 
 def routes() -> list[ControllerRouterHandler]:
     """Every room's doors."""
-    return [*health.ROUTES, *metrics.ROUTES, *static_files.ROUTES, *pages.routes(), *api.routes()]
+    return [*health.ROUTES, *metrics.ROUTES, *static_files.ROUTES, *pages.routes(), *api.routes(), *nowhere.ROUTES]
 
 
 def create_app(

@@ -159,7 +159,7 @@ def network_of(address: str) -> str:
     return str(parsed)
 
 
-async def hold_back(session: AsyncSession, attempt: Attempt, now: datetime) -> None:
+async def hold_back(session: AsyncSession, attempt: Attempt, now: datetime, user: User | None = None) -> None:
     """TooMany when this account or network has failed too often lately.
 
     A network from which the account has signed in before is not held back by strangers elsewhere, so that nobody
@@ -173,7 +173,7 @@ async def hold_back(session: AsyncSession, attempt: Attempt, now: datetime) -> N
         _count(rows.c.account == attempt.account),
     ).where(recent, sa.or_(rows.c.account == attempt.account, rows.c.network == attempt.network))
     pair, network, account = (await session.execute(counted)).one()
-    stranger = account >= FAILURES_OF_ACCOUNT and not await _known_network(session, attempt)
+    stranger = account >= FAILURES_OF_ACCOUNT and not await _known_network(session, attempt, user)
     if pair >= FAILURES_OF_PAIR or network >= FAILURES_OF_NETWORK or stranger:
         raise TooMany(
             "Too many failed sign-ins. Wait a quarter of an hour, or ask an admin for a reset letter.",
@@ -185,16 +185,12 @@ def _count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
     return sa.func.coalesce(sa.func.sum(sa.case((condition, Failure.__table__.c.count), else_=0)), 0)
 
 
-async def _known_network(session: AsyncSession, attempt: Attempt) -> bool:
-    spells, people = SignIn.__table__, User.__table__
-    seen = (
-        sa.select(people.c.email)
-        .join(spells, spells.c.user_id == people.c.id)
-        .where(spells.c.network == attempt.network)
-        .distinct()
-        .limit(500)
+async def _known_network(session: AsyncSession, attempt: Attempt, user: User | None) -> bool:
+    spells = SignIn.__table__
+    seen = sa.select(spells.c.id).where(
+        spells.c.user_id == (user.id if user else None), spells.c.network == attempt.network
     )
-    return any(digest(email) == attempt.account for email in await session.scalars(seen))
+    return (await session.execute(seen.limit(1))).first() is not None
 
 
 async def count_failure(session: AsyncSession, attempt: Attempt, user: User | None, now: datetime) -> None:

@@ -658,7 +658,7 @@ def _indexes() -> None:
     op.create_index("ix_tokens_login", "tokens", ["login_id"])
     op.create_index("ix_codes_login", "codes", ["login_id"])
     _live("ix_sign_ins_live", "sign_ins", ["user_id"], "ended_at IS NULL")
-    op.create_index("ix_sign_ins_network", "sign_ins", ["network"])
+    op.create_index("ix_sign_ins_network", "sign_ins", ["user_id", "network"])
     op.create_index("ix_sign_in_failures_network", "sign_in_failures", ["network", "minute"])
     op.create_index("ix_api_keys_membership", "api_keys", ["membership_id"])
     _only_one(
