@@ -144,14 +144,9 @@ class Tenant(Record, Audited, PolicyColumns):
             level_id=who.tenant_id,
             created_at=now,
         )
+        row.about = self.name
         session.add(row)
-        record(
-            session,
-            Verb.TENANT_SUSPENDED,
-            row,
-            reason=reason.strip(),
-            named=("tenants", str(self.id), self.name),
-        )
+        record(session, Verb.TENANT_SUSPENDED, row, reason=reason.strip())
         await session.flush()
         return row
 
