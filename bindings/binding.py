@@ -148,15 +148,10 @@ class Binding(Record, Audited):
         """End it for good, and every login made through it in the same transaction."""
         if self.ended_at is not None:
             raise Conflict("This binding has ended already.")
+        # Asked first: a question between the change and its entry would flush the change without it.
+        subject = await subject_identity(session, self)
         self.ended_at, self.ended_cause = now, cause
-        record(
-            session,
-            Verb.BINDING_ENDED,
-            self,
-            stand_in_id=self.id,
-            cause=cause,
-            subject=await subject_identity(session, self),
-        )
+        record(session, Verb.BINDING_ENDED, self, stand_in_id=self.id, cause=cause, subject=subject)
         await session.flush()
         await session.execute(
             sa.update(BindingApp.__table__).where(BindingApp.__table__.c.binding_id == self.id).values(live=None)
