@@ -1,6 +1,5 @@
 """Codes: secrets of 60 seconds that are good for one use, even when twenty redeem at once."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -64,41 +63,7 @@ class Code(Record):
         return code, secret
 
 
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """A code as it stands: read before it is consumed, to hold the request against it."""
-
-    code_hash: str
-    login_id: str
-    app_id: int
-    redirect_uri: str
-    scope: str
-    nonce: str | None
-    code_challenge: str
-    expires_at: datetime
-    consumed_at: datetime | None
-
-    def spent(self) -> bool:
-        """Whether somebody redeemed it already: coming again with it is a replay."""
-        return self.consumed_at is not None
-
-
 _codes = Code.__table__
-_ISSUED = sa.select(
-    _codes.c.code_hash,
-    _codes.c.login_id,
-    _codes.c.app_id,
-    _codes.c.redirect_uri,
-    _codes.c.scope,
-    _codes.c.nonce,
-    _codes.c.code_challenge,
-    _codes.c.expires_at,
-    _codes.c.consumed_at,
-).where(
-    _codes.c.code_hash == sa.bindparam("hash"),
-    _codes.c.purpose == sa.bindparam("purpose"),
-    _codes.c.app_id == sa.bindparam("app"),
-)
 _CONSUME = (
     sa.update(_codes)
     .where(
@@ -111,15 +76,6 @@ _CONSUME = (
     .values(consumed_at=sa.bindparam("now"))
     .returning(_codes.c.id)
 )
-
-
-async def find_issued(
-    connection: AsyncConnection | AsyncSession, secret: str, purpose: str, app_id: int
-) -> Issued | None:
-    """The code of this kind that this app was given; None for any other secret."""
-    asked = {"hash": digest(secret), "purpose": purpose, "app": app_id}
-    row = (await connection.execute(_ISSUED, asked)).one_or_none()
-    return Issued(*row) if row else None
 
 
 async def consume(

@@ -1,0 +1,153 @@
+"""What the token endpoint gives: tokens for a code, and new tokens for a refresh token (RFC 6749 sections 4.1.3, 6).
+
+Each grant reads once (client, code or token, login, claims and the guard's facts), judges, signs, and only then
+opens the short transaction in which the database decides who was first. A refusal that must leave a mark (replay,
+wrong verifier, a login that no longer holds) commits its own small one.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bindings.binding import Binding
+from bindings.clients import Credentials, Rejected
+from bindings.codes import AUTHORIZATION, consume
+from bindings.logout import end_login
+from bindings.oauth import check_redemption, scope_within
+from bindings.standing import REFRESH, Spell, Standing, by_code, by_token
+from bindings.tokens import Issuer, consume_refresh, mint, revoke_token, store_tokens
+from tenants.actor import Origin
+from tenants.credentials import digest
+from tenants.verbs import Verb
+
+NOTED_EVERY = timedelta(hours=1)
+"""How often a refresh is noted as a use of its binding."""
+
+_used = Binding.__table__
+_NOTE_USE = sa.update(_used).where(_used.c.id == sa.bindparam("binding")).values(last_used_at=sa.bindparam("now"))
+
+
+async def redeem(
+    issuer: Issuer, credentials: Credentials, fields: Mapping[str, str], now: datetime, origin: Origin
+) -> dict[str, Any]:
+    """Tokens for an authorization code. Raises Rejected."""
+    secret = fields.get("code")
+    if secret is None:
+        raise Rejected("invalid_request", "The code is missing.")
+    async with issuer.store.hot.connect() as connection:
+        found = await by_code(connection, credentials.client_id, AUTHORIZATION, digest(secret))
+    standing = credentials.prove(found)
+    held, spell, issued = standing.held, standing.spell, standing.issued
+    if held is None or spell is None or issued is None:
+        raise _no_such_code()
+    if held.consumed_at is not None:
+        raise await _replayed(issuer, spell, Verb.CODE_REPLAYED, now, origin)
+    if not held.live(now):
+        raise _no_such_code()
+    try:
+        check_redemption(standing.client, issued, fields)
+    except Rejected:
+        # Whoever guesses at the verifier gets one guess.
+        await _burn(issuer, secret, standing, now)
+        raise
+    await _require_holding(issuer, spell, now, origin)
+    minted = await mint(
+        issuer, standing.client, spell, now, scope=held.scope, refresh_scope=held.scope, nonce=issued.nonce
+    )
+    async with issuer.store.writer.begin() as connection:
+        if await consume(connection, secret, AUTHORIZATION, standing.client.id, now):
+            await store_tokens(connection, minted)
+            return minted.answer
+    raise await _replayed(issuer, spell, Verb.CODE_REPLAYED, now, origin)
+
+
+async def refresh(
+    issuer: Issuer, credentials: Credentials, fields: Mapping[str, str], now: datetime, origin: Origin
+) -> dict[str, Any]:
+    """New tokens for a refresh token, which is used up. The login, the people and the guard are asked again."""
+    secret = fields.get("refresh_token")
+    if secret is None:
+        raise Rejected("invalid_request", "The refresh_token is missing.")
+    standing = credentials.prove(await _held(issuer, credentials, secret))
+    held, spell = standing.held, standing.spell
+    if held is None or spell is None:
+        raise _no_such_token()
+    if held.consumed_at is not None:
+        raise await _replayed(issuer, spell, Verb.TOKEN_REPLAYED, now, origin)
+    if not held.live(now):
+        raise _no_such_token()
+    scope = scope_within(fields.get("scope"), held.scope)
+    await _require_holding(issuer, spell, now, origin)
+    minted = await mint(issuer, standing.client, spell, now, scope=scope, refresh_scope=held.scope)
+    async with issuer.store.writer.begin() as connection:
+        if await consume_refresh(connection, secret, now):
+            await store_tokens(connection, minted)
+            await _note_use(connection, spell, now)
+            return minted.answer
+    raise await _replayed(issuer, spell, Verb.TOKEN_REPLAYED, now, origin)
+
+
+async def revoke(
+    issuer: Issuer, credentials: Credentials, fields: Mapping[str, str], now: datetime, origin: Origin
+) -> None:
+    """Give a token back (RFC 7009): a refresh token ends its login, an access token only itself.
+
+    A token that is not this client's, or none at all, is nobody's loss: the answer is the same.
+    """
+    secret = fields.get("token")
+    if secret is None:
+        raise Rejected("invalid_request", "The token is missing.")
+    claims = await issuer.keys.verify(secret, now, "at+jwt") if "." in secret else None
+    kind, hashed = ("access", str(claims.get("jti"))) if claims else (REFRESH, digest(secret))
+    async with issuer.store.hot.connect() as connection:
+        found = await by_token(connection, credentials.client_id, kind, hashed)
+    standing = credentials.prove(found)
+    if standing.held is None or standing.spell is None:
+        return
+    if kind == REFRESH:
+        await end_login(issuer.store, standing.spell.facts.sid, "revoked", now, origin=origin)
+        return
+    async with issuer.store.writer.begin() as connection:
+        await revoke_token(connection, standing.held.id, now)
+
+
+async def _held(issuer: Issuer, credentials: Credentials, secret: str) -> Standing | None:
+    async with issuer.store.hot.connect() as connection:
+        return await by_token(connection, credentials.client_id, REFRESH, digest(secret))
+
+
+async def _require_holding(issuer: Issuer, spell: Spell, now: datetime, origin: Origin) -> None:
+    """A login that no longer holds ends here for good, whatever comes back later."""
+    cause = spell.over(now)
+    if cause is None:
+        return
+    await end_login(issuer.store, spell.facts.sid, cause, now, origin=origin)
+    raise Rejected("invalid_grant", "This login has ended. Log in again.")
+
+
+async def _burn(issuer: Issuer, secret: str, standing: Standing, now: datetime) -> None:
+    async with issuer.store.writer.begin() as connection:
+        await consume(connection, secret, AUTHORIZATION, standing.client.id, now)
+
+
+async def _replayed(issuer: Issuer, spell: Spell, verb: Verb, now: datetime, origin: Origin) -> Rejected:
+    """A secret that was used up came again: somebody else may hold the tokens it gave, so the login ends."""
+    await end_login(issuer.store, spell.facts.sid, "replay", now, verb=verb, origin=origin)
+    return _no_such_code() if verb is Verb.CODE_REPLAYED else _no_such_token()
+
+
+async def _note_use(connection: AsyncConnection, spell: Spell, now: datetime) -> None:
+    bond = spell.bond
+    if bond is not None and now - (bond.last_used_at or bond.created_at) > NOTED_EVERY:
+        await connection.execute(_NOTE_USE, {"binding": bond.id, "now": now})
+
+
+def _no_such_code() -> Rejected:
+    return Rejected("invalid_grant", "This code is not valid, or was used, or is older than a minute.")
+
+
+def _no_such_token() -> Rejected:
+    return Rejected("invalid_grant", "This refresh token is not valid any more. Log in again.")

@@ -1,0 +1,317 @@
+"""How a login stands now: one statement fetches client, token, login, claims and the guard's facts together.
+
+Asked at each use: refresh, userinfo, introspection, `/oauth/acting`. The rows are the truth; a token whose row is
+gone, whose login has ended or whose binding the guard no longer allows is worth nothing, however well it is signed.
+"""
+
+import hmac
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from advanced_alchemy.types import DateTimeUTC
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from bindings.binding import broken, run_out
+from bindings.claims import LoginFacts, Phone, StandIn
+from bindings.facts import ROW_OF_FACTS, Found, found_in, parts_of_facts
+from bindings.guard import Act
+from bindings.login import LONGEST, Because
+from tenants.credentials import digest
+from tenants.records import Json
+from tenants.roles import Role
+
+ACCESS, REFRESH = "access", "refresh"
+
+_ASKED = """asked AS (
+    SELECT c.id AS app_id, c.client_id, c.name AS app_name, c.type AS app_type, c.secret_hash, c.id_token_alg,
+           c.product_id, c.needs_extension, c.admin_only, ow.path AS owner_path, {token},
+           l.id AS sid, l.actor_membership_id AS actor_id, l.subject_membership_id AS subject_id,
+           l.extension_id AS pinned_extension_id, l.because, l.binding_id, l.scope AS login_scope, l.auth_time,
+           l.methods, l.created_at AS begun_at, l.ends_at AS until, l.ended_at AS over_at, l.ended_cause AS over_cause,
+           b.subject_membership_id AS b_subject, b.number AS b_number, b.created_at AS b_created_at,
+           b.ends_at AS b_ends_at, b.last_used_at AS b_last_used_at, b.ended_at AS b_ended_at,
+           b.ended_cause AS b_ended_cause, b.reason AS b_reason, b.ticket AS b_ticket, b.mode AS b_mode,
+           su.email, su.email_verified_at, ph.id AS phone_id, ph.name AS phone_name, ph.host AS phone_host,
+           li.id AS licence_id, li.app_admin, spt.name AS sponsor_name
+      FROM {source}
+      JOIN tenants ow ON ow.id = c.tenant_id
+      LEFT JOIN bindings b ON b.id = l.binding_id
+      LEFT JOIN memberships sm ON sm.id = l.subject_membership_id
+      LEFT JOIN users su ON su.id = sm.user_id
+      LEFT JOIN extensions ex ON ex.id = l.extension_id
+      LEFT JOIN phone_systems ph ON ph.id = ex.phone_system_id
+      LEFT JOIN licences li ON li.extension_id = ex.id AND li.product_id = c.product_id AND li.discarded_at IS NULL
+      LEFT JOIN memberships am ON am.id = l.actor_membership_id
+      LEFT JOIN memberships asp ON asp.id = am.sponsor_id
+      LEFT JOIN tenants spt ON spt.id = asp.tenant_id
+     WHERE {where}
+)"""
+
+_TIMES = (
+    "token_created_at",
+    "token_expires_at",
+    "token_consumed_at",
+    "token_revoked_at",
+    "auth_time",
+    "begun_at",
+    "until",
+    "over_at",
+    "b_created_at",
+    "b_ends_at",
+    "b_last_used_at",
+    "b_ended_at",
+    "email_verified_at",
+)
+
+
+_WHOLE = "WITH RECURSIVE {asked}, {parts} SELECT q.*, f.* FROM asked q LEFT JOIN ({facts}) f ON TRUE"
+_NAMED = "(SELECT {column} FROM asked)"
+
+
+def _statement(source: str, token: str, where: str) -> sa.TextualSelect:
+    parties = (_NAMED.format(column=column) for column in ("actor_id", "subject_id", "pinned_extension_id"))
+    whole = _WHOLE.format(
+        asked=_ASKED.format(source=source, token=token, where=where),
+        parts=parts_of_facts(*parties),
+        facts=ROW_OF_FACTS,
+    )
+    return sa.text(whole).columns(methods=Json, **{name: DateTimeUTC(timezone=True) for name in _TIMES})
+
+
+_BY_TOKEN = _statement(
+    "apps c LEFT JOIN tokens k ON k.token_hash = :hash AND k.kind = :kind AND k.app_id = c.id "
+    "LEFT JOIN logins l ON l.id = k.login_id",
+    "k.id AS token_id, k.scope AS token_scope, k.created_at AS token_created_at, k.expires_at AS token_expires_at, "
+    "k.consumed_at AS token_consumed_at, k.revoked_at AS token_revoked_at",
+    "c.client_id = :client AND c.discarded_at IS NULL",
+)
+_BY_CODE = _statement(
+    "apps c LEFT JOIN codes k ON k.code_hash = :hash AND k.purpose = :kind AND k.app_id = c.id "
+    "LEFT JOIN logins l ON l.id = k.login_id",
+    "k.id AS token_id, k.scope AS token_scope, k.created_at AS token_created_at, k.expires_at AS token_expires_at, "
+    "k.consumed_at AS token_consumed_at, NULL AS token_revoked_at, k.redirect_uri, k.nonce, k.code_challenge",
+    "c.client_id = :client AND c.discarded_at IS NULL",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An app, as far as the protocol's endpoints look at it."""
+
+    id: int
+    client_id: str
+    name: str
+    type: str
+    secret_hash: str | None
+    id_token_alg: str
+
+    def proven_by(self, secret: str | None) -> bool:
+        """A web app shows its secret; an app that cannot keep one has none to show."""
+        if self.secret_hash is None:
+            return secret is None
+        return secret is not None and hmac.compare_digest(digest(secret), self.secret_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The row of a token or code."""
+
+    id: int
+    scope: str
+    created_at: datetime
+    expires_at: datetime
+    consumed_at: datetime | None
+    revoked_at: datetime | None
+
+    def live(self, now: datetime) -> bool:
+        """Neither used up, nor revoked, nor expired."""
+        return self.consumed_at is None and self.revoked_at is None and now < self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What a code was issued for: what its redeemer has to show again."""
+
+    redirect_uri: str
+    nonce: str | None
+    code_challenge: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bond:
+    """The binding of a login, as staleness looks at it."""
+
+    id: int
+    subject_membership_id: int
+    number: str
+    created_at: datetime
+    ends_at: datetime | None
+    last_used_at: datetime | None
+    ended_at: datetime | None
+    ended_cause: str | None
+    reason: str | None
+    ticket: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """A login with what decides whether it still holds."""
+
+    facts: LoginFacts
+    scope: str
+    begun_at: datetime
+    ends_at: datetime | None
+    ended_cause: str | None
+    because: str
+    bond: Bond | None
+    found: Found | None
+    owner_path: str
+    extension_id: int | None
+    licensed: bool
+    """The extension has a licence for the app's product, or the app has none to ask for."""
+    entitled: bool
+    """The app is not for admins only, or the subject is its admin."""
+
+    def over(self, now: datetime) -> str | None:
+        """Why this login no longer holds; None while it does."""
+        if self.ended_cause is not None:
+            return self.ended_cause
+        if now >= self.begun_at + LONGEST or (self.ends_at is not None and now >= self.ends_at):
+            return "expired"
+        return self._stale(now) or self._misfit()
+
+    def _stale(self, now: datetime) -> str | None:
+        """A binding is asked as at each login; one's own login needs oneself alive and the extension one's own."""
+        if self.bond is not None:
+            stale = run_out(self.bond, now) or broken(self.bond, self.found)
+            return f"stale_{stale.rule}" if stale else None
+        if self.because != Because.OWN or self.found is None:
+            return "stale_live"
+        actor = self.found.facts.actor
+        if not actor.live or actor.closed:
+            return "stale_live"
+        if self.extension_id is None:
+            return None
+        mine = self.found.extension_live and self.found.extension_membership_id == actor.membership_id
+        return None if mine else "stale_reassigned"
+
+    def _misfit(self) -> str | None:
+        """The app may still sign this subject in, they hold its product, and are its admin where it asks for one."""
+        if not self.found or not self.found.facts.place_path.startswith(self.owner_path):
+            return "stale_owner"
+        if not self.licensed:
+            return "stale_licence"
+        return None if self.entitled else "stale_not_admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What one statement found: the client, its token or code if there is such a row, and the login of that."""
+
+    client: Client
+    held: Held | None = None
+    spell: Spell | None = None
+    issued: Issued | None = None
+
+    def active(self, now: datetime) -> bool:
+        """Whether the token is good now (RFC 7662 section 2.2)."""
+        return self.held is not None and self.held.live(now) and self.spell is not None and not self.spell.over(now)
+
+
+async def by_token(
+    connection: AsyncConnection | AsyncSession, client_id: str, kind: str, token_hash: str
+) -> Standing | None:
+    """A client with one of its own tokens; None where there is no such client."""
+    asked = {"client": client_id, "kind": kind, "hash": token_hash}
+    return _standing((await connection.execute(_BY_TOKEN, asked)).one_or_none())
+
+
+async def by_code(
+    connection: AsyncConnection | AsyncSession, client_id: str, purpose: str, code_hash: str
+) -> Standing | None:
+    """A client with a code of this kind that it was given; None where there is no such client."""
+    asked = {"client": client_id, "kind": purpose, "hash": code_hash}
+    row = (await connection.execute(_BY_CODE, asked)).one_or_none()
+    standing = _standing(row)
+    if standing is None or standing.held is None or row is None:
+        return standing
+    return replace(standing, issued=Issued(row.redirect_uri, row.nonce, row.code_challenge))
+
+
+def _standing(row: Any) -> Standing | None:
+    if row is None:
+        return None
+    client = Client(row.app_id, row.client_id, row.app_name, row.app_type, row.secret_hash, row.id_token_alg)
+    held = None
+    if row.token_id is not None:
+        held = Held(
+            row.token_id,
+            row.token_scope,
+            row.token_created_at,
+            row.token_expires_at,
+            row.token_consumed_at,
+            row.token_revoked_at,
+        )
+    return Standing(client, held, _spell(row) if row.sid is not None else None)
+
+
+def _spell(row: Any) -> Spell:
+    bond = _bond(row) if row.binding_id is not None else None
+    reason, ticket, mode = (bond.reason, bond.ticket, row.b_mode) if bond else (None, None, "full")
+    found = found_in(row, Act.BIND, reason=reason, ticket=ticket, mode=mode)
+    facts = _facts(row, bond)
+    return Spell(
+        facts=facts,
+        scope=row.login_scope,
+        begun_at=row.begun_at,
+        ends_at=row.until,
+        ended_cause=(row.over_cause or "ended") if row.over_at is not None else None,
+        because=row.because,
+        bond=bond,
+        found=found,
+        owner_path=row.owner_path,
+        extension_id=row.pinned_extension_id,
+        licensed=row.product_id is None or row.pinned_extension_id is None or row.licence_id is not None,
+        entitled=not row.admin_only or facts.passes_admin_on,
+    )
+
+
+def _bond(row: Any) -> Bond:
+    return Bond(
+        row.binding_id,
+        row.b_subject,
+        row.b_number,
+        row.b_created_at,
+        row.b_ends_at,
+        row.b_last_used_at,
+        row.b_ended_at,
+        row.b_ended_cause,
+        row.b_reason,
+        row.b_ticket,
+    )
+
+
+def _facts(row: Any, bond: Bond | None) -> LoginFacts:
+    sponsor = f" ({row.sponsor_name})" if row.sponsor_name else ""
+    on_phone = row.phone_id is not None
+    return LoginFacts(
+        sid=row.sid,
+        auth_time=row.auth_time,
+        methods=tuple(row.methods),
+        subject_id=row.subject_id,
+        subject_name=row.s_name,
+        email=row.email,
+        email_verified=row.email_verified_at is not None,
+        tenant_id=row.p_tenant,
+        tenant_name=row.p_name,
+        tenant_kind=row.p_kind,
+        extension=row.e_number if on_phone else None,
+        phone=Phone(row.phone_id, row.phone_name, row.phone_host) if on_phone else None,
+        app_admin=bool(row.app_admin),
+        actor_id=row.actor_id,
+        actor_name=f"{row.a_name}{sponsor}",
+        actor_role=Role(row.a_role or Role.MEMBER),
+        stand_in=StandIn(row.because, bond.id, row.until, row.b_mode) if bond else None,
+    )
