@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import sqlalchemy as sa
+from advanced_alchemy.types import DateTimeUTC
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -28,6 +29,15 @@ UNUSED = timedelta(days=90)
 """A binding that nobody used for so long has ended."""
 EVERY_APP = 0
 """Stands for every app in `binding_apps`, so that one unique index covers both."""
+
+# What ending a binding needs of the logins made through it, without the class that looks back at this one.
+_LOGINS = sa.table(
+    "logins",
+    sa.column("binding_id", Number),
+    sa.column("app_id", Number),
+    sa.column("ended_at", DateTimeUTC(timezone=True)),
+    sa.column("ended_cause", sa.String()),
+)
 
 
 class Binding(Record, Audited):
@@ -156,10 +166,9 @@ class Binding(Record, Audited):
         await session.execute(
             sa.update(BindingApp.__table__).where(BindingApp.__table__.c.binding_id == self.id).values(live=None)
         )
-        logins = Record.metadata.tables["logins"]
         await session.execute(
-            sa.update(logins)
-            .where(logins.c.binding_id == self.id, logins.c.ended_at.is_(None))
+            sa.update(_LOGINS)
+            .where(_LOGINS.c.binding_id == self.id, _LOGINS.c.ended_at.is_(None))
             .values(ended_at=now, ended_cause=f"binding_{cause}")
         )
 
@@ -366,10 +375,9 @@ async def _give_way(session: AsyncSession, user_id: int, chosen: list[int], now:
 
 
 async def _end_logins_at(session: AsyncSession, binding_id: int, app_ids: list[int], now: datetime) -> None:
-    logins = Record.metadata.tables["logins"]
     await session.execute(
-        sa.update(logins)
-        .where(logins.c.binding_id == binding_id, logins.c.app_id.in_(app_ids), logins.c.ended_at.is_(None))
+        sa.update(_LOGINS)
+        .where(_LOGINS.c.binding_id == binding_id, _LOGINS.c.app_id.in_(app_ids), _LOGINS.c.ended_at.is_(None))
         .values(ended_at=now, ended_cause="binding_replaced")
     )
 
