@@ -16,6 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from bindings.apps import App
 from bindings.binding import Binding, live_binding, staleness
+from bindings.impersonation import Impersonation
 from tenants.actor import Identity
 from tenants.identities import live_identities
 from tenants.people import Membership, User
@@ -55,7 +56,7 @@ class Login(Record):
     extension_id: Mapped[int | None] = mapped_column(Number, sa.ForeignKey("extensions.id"))
     because: Mapped[str] = mapped_column(sa.String(20))
     binding_id: Mapped[int | None] = mapped_column(Number, sa.ForeignKey("bindings.id"))
-    impersonation_id: Mapped[int | None] = mapped_column(Number, sa.ForeignKey("impersonations.id"))
+    impersonation_id: Mapped[int | None] = mapped_column(Number, sa.ForeignKey(Impersonation.__table__.c.id))
     scope: Mapped[str] = mapped_column(sa.String(200))
     auth_time: Mapped[datetime]
     methods: Mapped[list[str]] = mapped_column(Json)
