@@ -61,14 +61,14 @@ async def seed_cast(
         root = (await session.scalars(sa.select(Tenant).where(Tenant.parent_id.is_(None)))).first()
         if root is None:
             await _Making(session, password_hash, now).everything()
-        elif not await _is_cast(session, root):
+        elif not await is_cast(session, root):
             raise Conflict("This database is in use by somebody else than the cast. Choose an empty one.")
         secrets = await _apps(session, apps_port, known, now)
     await _team(store, now)
     return secrets
 
 
-async def _is_cast(session: AsyncSession, root: Tenant) -> bool:
+async def is_cast(session: AsyncSession, root: Tenant) -> bool:
     """Whether the root's first person is the cast's, whatever they were made into since."""
     place = PLACES[0]
     address = place.people[0].email(place.name)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
@@ -202,14 +203,17 @@ async def apply(
 
     One entry for each extension and each invitation, and one that sums them up and names `source`. A plan that
     changes nothing writes nothing. Raises NotPermitted when invitations are planned and the actor may invite
-    nobody, OutOfReach when the phone system is not in reach.
+    nobody, OutOfReach when the phone system is not in reach, Conflict when a number was taken since the plan.
     """
     reach: Reach = session.sync_session.info["reach"]
     if reach.extent is Extent.SELF or not reach.holds(plan.path):
         raise OutOfReach
     if plan.invitations:
         _require_invite(session)
-    await session.run_sync(_write, plan, now, advance)
+    try:
+        await session.run_sync(_write, plan, now, advance)
+    except IntegrityError as error:
+        raise Conflict("Somebody changed these extensions meanwhile. Nothing was imported; run it again.") from error
     if plan.entries:
         record(
             session,

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tenants.extension_import import ENDED, Line, Outcome, Plan, apply, plan
@@ -264,7 +263,7 @@ async def test_one_failure_midway_leaves_nothing_behind(store: Store, cast: Cast
         await Extension.create(session, system, "12499", NOW)
     before = await count(store, Entry), await bakery(store, cast)
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(Conflict, match="Nothing was imported"):
         async with as_boris(store, cast) as (session, _):
             await apply(session, planned, NOW, source="list.csv")
     assert (await count(store, Entry), await bakery(store, cast)) == before
