@@ -35,7 +35,7 @@ class Credentials:
             if secret is not None or client_id not in (None, shown.client_id):
                 raise Rejected("invalid_request", "The client shows itself in two ways at once.")
             return shown
-        if not client_id or not _plain(client_id):
+        if not client_id or not plain(client_id):
             raise no_such_client()
         return cls(client_id, secret or None)
 
@@ -54,6 +54,11 @@ def no_such_client() -> Rejected:
 def confidential(client: Client) -> bool:
     """Whether the client has a secret to keep."""
     return client.secret_hash is not None
+
+
+def plain(text: str) -> bool:
+    """Whether a text may be looked up as a client id or secret: printable ASCII, not endless."""
+    return text.isascii() and text.isprintable() and len(text) <= LONGEST
 
 
 def one_of_each(pairs: list[tuple[str, str]]) -> dict[str, str]:
@@ -86,10 +91,6 @@ def _basic(authorization: str) -> Credentials:
         raise no_such_client() from None
     # Both parts are form-encoded before they are joined (RFC 6749 section 2.3.1).
     client_id, secret = unquote_plus(client_id), unquote_plus(secret)
-    if not colon or not _plain(client_id) or not _plain(secret):
+    if not colon or not plain(client_id) or not plain(secret):
         raise no_such_client()
     return Credentials(client_id, secret or None)
-
-
-def _plain(text: str) -> bool:
-    return text.isascii() and text.isprintable() and len(text) <= LONGEST

@@ -130,6 +130,8 @@ class Notice:
     subject: Seen | None = None
     admins: tuple[Seen, ...] = ()
     fallback: App | None = None
+    rule: str = ""
+    """Why a binding is stale, by the rule's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ async def resolve(
         stale = await staleness(session, binding, now)
         if stale is not None:
             said.append(Step("binding", "stale", stale.sentence))
-            return Notice("stale", "interaction_required", stale.sentence, binding=binding)
+            return Notice("stale", "interaction_required", stale.sentence, binding=binding, rule=stale.rule)
         said.append(Step("binding", "holds", f"bound to {binding.label}"))
         return await _bound(session, identities, binding, app, said)
     said.append(Step("binding", "none", "no binding for this app"))
@@ -180,7 +182,8 @@ async def _bound(
     subject = await seen_at(session, binding.subject_membership_id, binding.extension_id)
     actor = next((each for each in identities if each.membership_id == binding.membership_id), None)
     if actor is None or subject is None:
-        return Notice("stale", "interaction_required", "The membership it was made with is not active.", binding)
+        sentence = "The membership it was made with is not active."
+        return Notice("stale", "interaction_required", sentence, binding, rule="live")
     refused = await _fits(session, app, subject, actor, said)
     return refused or Granted(actor, subject, Because.BINDING, binding, binding.ends_at)
 

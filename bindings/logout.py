@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from bindings.apps import App
 from bindings.login import Login
@@ -86,3 +86,17 @@ async def _named(session: AsyncSession, membership_id: int) -> Identity:
         )
     ).one()
     return Identity(membership_id, row.user_id, row.name, "", Role(row.role), row.id, row.place, row.kind, "")
+
+
+_HERE = (
+    sa.select(_logins.c.id, _apps.c.name)
+    .join(_apps, _apps.c.id == _logins.c.app_id)
+    .where(_logins.c.sign_in_id == sa.bindparam("sign_in"), _logins.c.ended_at.is_(None))
+    .order_by(_logins.c.created_at)
+)
+
+
+async def logins_here(connection: AsyncConnection, sign_in_id: int, app_id: int | None) -> list[tuple[str, str]]:
+    """The open logins that came from one sign-in, at one app or at all: (sid, name of the app)."""
+    wanted = _HERE if app_id is None else _HERE.where(_logins.c.app_id == app_id)
+    return [(row.id, row.name) for row in await connection.execute(wanted, {"sign_in": sign_in_id})]

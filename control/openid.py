@@ -1,0 +1,85 @@
+"""OpenID Connect: what the panel publishes about itself, and the doors of the protocol put together."""
+
+from typing import Any
+
+from litestar import Request, Response, get
+
+from bindings.claims import STAND_IN_ACR
+from bindings.keys import ALGORITHMS
+from bindings.oauth import PROMPTS, SCOPES
+from control import openid_login, openid_logout, openid_tokens
+from control.doors import ANYONE
+from control.openid_issuer import cross_origin, issuer_of
+from control.visitor import Visitor
+
+SECRETS = ["client_secret_basic", "client_secret_post"]
+KEPT = {"Cache-Control": "public, max-age=60"}
+
+
+@get("/.well-known/openid-configuration", may=ANYONE, outlives=False, credential="none", include_in_schema=False)
+async def discovery(request: Request[Visitor, Any, Any]) -> Response[dict[str, Any]]:
+    """What this provider can do, and nothing that it cannot (OIDC Discovery section 3)."""
+    issuer = issuer_of(request).url
+    known: dict[str, Any] = {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/oauth/authorize",
+        "token_endpoint": f"{issuer}/oauth/token",
+        "userinfo_endpoint": f"{issuer}/oauth/userinfo",
+        "jwks_uri": f"{issuer}/oauth/jwks",
+        "introspection_endpoint": f"{issuer}/oauth/introspect",
+        "revocation_endpoint": f"{issuer}/oauth/revoke",
+        "end_session_endpoint": f"{issuer}/oauth/logout",
+        "scopes_supported": list(SCOPES),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": list(ALGORITHMS),
+        "token_endpoint_auth_methods_supported": [*SECRETS, "none"],
+        "introspection_endpoint_auth_methods_supported": SECRETS,
+        "revocation_endpoint_auth_methods_supported": [*SECRETS, "none"],
+        "code_challenge_methods_supported": ["S256"],
+        "prompt_values_supported": sorted(PROMPTS - {"consent"}),
+        "acr_values_supported": [STAND_IN_ACR],
+        "claims_supported": CLAIMS,
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "authorization_response_iss_parameter_supported": True,
+    }
+    return Response(known, headers=KEPT | await cross_origin(request))
+
+
+CLAIMS = [
+    
+    "iss",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "sid",
+    "acr",
+    "amr",
+    "sub",
+    "name",
+    "email",
+    "email_verified",
+    "act",
+    "tenant",
+    "extension",
+    "phone_system",
+    "app_admin",
+    "stand_in",
+,
+]
+
+
+@get("/oauth/jwks", may=ANYONE, outlives=False, credential="none", include_in_schema=False)
+async def jwks(request: Request[Visitor, Any, Any]) -> Response[dict[str, Any]]:
+    """The public keys (RFC 7517), retired ones as long as something that they signed may live."""
+    published = await issuer_of(request).keys.published(request.user.now)
+    return Response(published, headers=KEPT | await cross_origin(request))
+
+
+ROUTES = [discovery, jwks, *openid_login.ROUTES, *openid_tokens.ROUTES, *openid_logout.ROUTES]

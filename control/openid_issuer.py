@@ -1,0 +1,112 @@
+"""What the protocol's doors share: the issuer of this process, how a request is read, who may ask from elsewhere."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import sqlalchemy as sa
+from litestar import Request, Response
+
+from bindings.apps import App
+from bindings.clients import Rejected, one_of_each
+from bindings.keys import KeyRing
+from bindings.tokens import Issuer
+from control.house import House
+from control.visitor import Visitor
+from tenants.store import Store
+
+MOST_FIELDS = 60
+FORM = "application/x-www-form-urlencoded"
+UNCACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+ORIGINS_KEPT = timedelta(seconds=30)
+"""How long a process keeps the list of origins that browser apps ask from."""
+
+
+class Origins:
+    """The origins of browser apps (type spa): the only ones that may read answers from their own pages."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: frozenset[str] = frozenset()
+        self._read_at: datetime | None = None
+
+    async def hold(self, origin: str, now: datetime) -> bool:
+        """Whether a browser app is registered there."""
+        if self._read_at is None or abs(now - self._read_at) > ORIGINS_KEPT:
+            apps = App.__table__
+            wanted = sa.select(apps.c.redirect_uris).where(apps.c.type == "spa", apps.c.discarded_at.is_(None))
+            async with self._store.hot.connect() as connection:
+                lists = await connection.scalars(wanted)
+            self._known = frozenset(target_of(uri) for uris in lists for uri in uris)
+            self._read_at = now
+        return origin in self._known
+
+
+def issuer_of(request: Request[Visitor, Any, Any]) -> Issuer:
+    """The issuer of this process, made at the first use."""
+    state, house = request.app.state, house_of(request)
+    if state.get("issuer") is None:
+        keys = KeyRing(house.store, house.settings.secret_key)
+        state.issuer = Issuer(house.settings.public_url, house.store, keys)
+    issuer: Issuer = state.issuer
+    return issuer
+
+
+def house_of(request: Request[Visitor, Any, Any]) -> House:
+    """The house that this app is."""
+    house: House = request.app.state.house
+    return house
+
+
+async def cross_origin(request: Request[Visitor, Any, Any]) -> dict[str, str]:
+    """The headers that let a browser app read the answer, when the asking page is one (CORS)."""
+    origin, state = request.headers.get("origin"), request.app.state
+    if origin is None:
+        return {"Vary": "Origin"}
+    if state.get("origins") is None:
+        state.origins = Origins(house_of(request).store)
+    if not await state.origins.hold(origin, request.user.now):
+        return {"Vary": "Origin"}
+    return {"Vary": "Origin", "Access-Control-Allow-Origin": origin}
+
+
+async def form_fields(request: Request[Visitor, Any, Any]) -> dict[str, str]:
+    """The fields of a posted form. Raises Rejected for any other body, or a field that comes twice."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != FORM:
+        raise Rejected("invalid_request", f"Send {FORM}.")
+    try:
+        return fields_of((await request.body()).decode())
+    except UnicodeDecodeError:
+        raise Rejected("invalid_request", "The form cannot be read.") from None
+
+
+def fields_of(query: str) -> dict[str, str]:
+    """The fields of a query or form. Raises Rejected when one comes twice or cannot be read."""
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
+    except ValueError:
+        raise Rejected("invalid_request", "The request cannot be read.") from None
+    return one_of_each(pairs)
+
+
+def with_fields(address: str, fields: dict[str, str]) -> str:
+    """The address with more fields behind those that it has."""
+    joint = "&" if urlsplit(address).query else "" if address.endswith("?") else "?"
+    return f"{address}{joint}{urlencode(fields)}"
+
+
+def target_of(uri: str) -> str:
+    """Where an address belongs, as an origin or, for an app's own scheme, as that scheme: for CORS and form-action."""
+    parts = urlsplit(uri)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
+
+
+def rejection(rejected: Rejected, scheme: str, more: dict[str, str]) -> Response[dict[str, str]]:
+    """A refusal as the protocol words it (RFC 6749 section 5.2, RFC 6750 section 3)."""
+    headers = UNCACHED | more
+    if rejected.status == 401:
+        said = f', error="{rejected.error}"' if scheme == "Bearer" else ""
+        headers["WWW-Authenticate"] = f'{scheme} realm="understudy"{said}'
+    body = {"error": rejected.error, "error_description": rejected.sentence}
+    return Response(body, status_code=rejected.status, headers=headers)

@@ -1,0 +1,148 @@
+"""The protocol's doors for programs: token, introspect, revoke, userinfo, and who stands in here (`/oauth/acting`)."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from litestar import HttpMethod, Request, Response, post, route
+
+from bindings.clients import Credentials, Rejected
+from bindings.grants import redeem, refresh, revoke
+from bindings.introspection import introspect, no_good_token, standing_of, userinfo
+from control.doors import ANYONE
+from control.openid_issuer import UNCACHED, cross_origin, form_fields, issuer_of, rejection
+from control.visitor import Visitor
+
+ALLOWED = {
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Access-Control-Max-Age": "600",
+}
+Form = Mapping[str, str]
+Asked = Request[Visitor, Any, Any]
+
+
+@post("/oauth/token", may=ANYONE, outlives=False, credential="none", status_code=200, include_in_schema=False)
+async def token(request: Asked) -> Response[Any]:
+    """Tokens for a code or a refresh token (RFC 6749 section 3.2)."""
+    return await _by_client(request, _grant, await cross_origin(request))
+
+
+async def _grant(request: Asked, credentials: Credentials, fields: Form) -> dict[str, Any]:
+    issuer, now, origin = issuer_of(request), request.user.now, request.user.origin
+    match fields.get("grant_type"):
+        case "authorization_code":
+            return await redeem(issuer, credentials, fields, now, origin)
+        case "refresh_token":
+            return await refresh(issuer, credentials, fields, now, origin)
+        case None:
+            raise Rejected("invalid_request", "The grant_type is missing.")
+    raise Rejected("unsupported_grant_type", "The grants are authorization_code and refresh_token.")
+
+
+@post("/oauth/introspect", may=ANYONE, outlives=False, credential="none", status_code=200, include_in_schema=False)
+async def introspection(request: Asked) -> Response[Any]:
+    """What one of its own tokens is worth to an app now (RFC 7662)."""
+
+    async def ask(request: Asked, credentials: Credentials, fields: Form) -> dict[str, Any]:
+        return await introspect(issuer_of(request), credentials, fields, request.user.now)
+
+    return await _by_client(request, ask, {})
+
+
+@post("/oauth/revoke", may=ANYONE, outlives=False, credential="none", status_code=200, include_in_schema=False)
+async def revocation(request: Asked) -> Response[Any]:
+    """An app gives a token back (RFC 7009): 200 whatever it was."""
+
+    async def give_back(request: Asked, credentials: Credentials, fields: Form) -> None:
+        await revoke(issuer_of(request), credentials, fields, request.user.now, request.user.origin)
+
+    return await _by_client(request, give_back, await cross_origin(request))
+
+
+async def _by_client(
+    request: Asked, act: Callable[[Asked, Credentials, Form], Awaitable[Any]], more: dict[str, str]
+) -> Response[Any]:
+    """An act of an app that shows who it is; a refusal in the protocol's words."""
+    try:
+        fields = await form_fields(request)
+        credentials = Credentials.read(request.headers.get("authorization"), fields)
+        answer = await act(request, credentials, fields)
+    except Rejected as rejected:
+        return rejection(rejected, "Basic", more)
+    return Response(answer if answer is not None else b"", headers=UNCACHED | more)
+
+
+@route(
+    "/oauth/userinfo",
+    http_method=[HttpMethod.GET, HttpMethod.POST],
+    may=ANYONE,
+    outlives=False,
+    credential="none",
+    status_code=200,
+    include_in_schema=False,
+)
+async def person(request: Asked) -> Response[Any]:
+    """The claims of the login that an access token stands for (OIDC Core section 5.3)."""
+    more = await cross_origin(request)
+    try:
+        said = await userinfo(issuer_of(request), _bearer(request), request.user.now)
+    except Rejected as rejected:
+        return rejection(rejected, "Bearer", more)
+    return Response(said, headers=UNCACHED | more)
+
+
+@route(
+    "/oauth/acting",
+    http_method=[HttpMethod.GET],
+    may=ANYONE,
+    outlives=False,
+    credential="none",
+    status_code=200,
+    include_in_schema=False,
+)
+async def acting(request: Asked) -> Response[Any]:
+    """Who stands in, for an app's banner: 204 when nobody does, 401 once the login has ended."""
+    more, issuer = await cross_origin(request), issuer_of(request)
+    try:
+        standing = await standing_of(issuer, _bearer(request), request.user.now)
+    except Rejected as rejected:
+        return rejection(rejected, "Bearer", more)
+    spell = standing.spell
+    if spell is None or spell.facts.stand_in is None or spell.bond is None:
+        return Response(b"", status_code=204, headers=UNCACHED | more)
+    facts, ends_at = spell.facts, spell.ends_at
+    said = {
+        "kind": spell.because,
+        "subject": {"sub": str(facts.subject_id), "name": facts.subject_name},
+        "actor": {"sub": str(facts.actor_id), "name": facts.actor_name},
+        "reason": spell.bond.reason,
+        "ends_at": ends_at.isoformat() if ends_at else None,
+        "stop_url": f"{issuer.url}/bindings",
+    }
+    return Response(said, headers=UNCACHED | more)
+
+
+@route(
+    ["/oauth/token", "/oauth/revoke", "/oauth/userinfo", "/oauth/acting"],
+    http_method=[HttpMethod.OPTIONS],
+    may=ANYONE,
+    outlives=False,
+    credential="none",
+    status_code=204,
+    include_in_schema=False,
+)
+async def preflight(request: Asked) -> Response[bytes]:
+    """A browser asks whether a page may ask (CORS): pages of registered browser apps may."""
+    allowed = await cross_origin(request)
+    return Response(b"", status_code=204, headers=allowed | (ALLOWED if len(allowed) > 1 else {}))
+
+
+def _bearer(request: Asked) -> str:
+    """The bearer of the Authorization header (RFC 6750 section 2.1), never of a query."""
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not given.strip():
+        raise no_good_token()
+    return given.strip()
+
+
+ROUTES = [token, introspection, revocation, person, acting, preflight]
