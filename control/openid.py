@@ -51,7 +51,6 @@ async def discovery(request: Request[Visitor, Any, Any]) -> Response[dict[str, A
 
 
 CLAIMS = [
-    
     "iss",
     "aud",
     "exp",
@@ -71,7 +70,6 @@ CLAIMS = [
     "phone_system",
     "app_admin",
     "stand_in",
-,
 ]
 
 
