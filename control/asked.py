@@ -1,25 +1,17 @@
-"""Asked: what an address or a form says, read in one way, so that every page refuses the same nonsense."""
+"""Asked: the filters that an address holds, read in one way, so that every list refuses the same nonsense."""
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any
+from typing import Any
 from unicodedata import category
 
 import sqlalchemy as sa
-from litestar import Request
-from litestar.datastructures import FormMultiDict
-from litestar.params import Parameter
 
-from control.visitor import Visitor
+from control.fields import number_in
 from tenants.refusals import Invalid
 
-LARGEST = 2**63 - 1
-"""The largest number an id can be."""
 LONGEST = 200
 """Characters that a filter takes."""
-
-RecordId = Annotated[int, Parameter(ge=1, le=LARGEST)]
-"""An id in a path."""
 
 
 def words_in(said: Mapping[str, Any], name: str) -> str:
@@ -30,14 +22,13 @@ def words_in(said: Mapping[str, Any], name: str) -> str:
     return text
 
 
-def number_in(said: Mapping[str, Any], name: str) -> int | None:
-    """An id in a filter or form; None when it is not there."""
+def id_in(said: Mapping[str, Any], name: str) -> int | None:
+    """The number of a record; None when it is not there."""
     text = words_in(said, name)
-    if not text:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 20 and 0 < int(text) <= LARGEST):
+    number = number_in(text)
+    if text and number is None:
         raise Invalid("This is not the number of a record.", field=name)
-    return int(text)
+    return number
 
 
 def day_in(said: Mapping[str, Any], name: str) -> date | None:
@@ -49,7 +40,7 @@ def day_in(said: Mapping[str, Any], name: str) -> date | None:
         raise Invalid("A day is written like 2026-11-21.", field=name) from None
 
 
-def one_of(said: Mapping[str, Any], name: str, known: Mapping[str, Any]) -> str:
+def one_of(said: Mapping[str, Any], name: str, *known: str) -> str:
     """A choice among those known; "" when none was made."""
     text = words_in(said, name)
     if text and text not in known:
@@ -57,15 +48,9 @@ def one_of(said: Mapping[str, Any], name: str, known: Mapping[str, Any]) -> str:
     return text
 
 
-def lines_in(said: Mapping[str, Any], name: str) -> list[str]:
-    """What stands on the lines of a field of several lines, without the empty ones."""
-    return [line.strip() for line in str(said.get(name) or "").splitlines() if line.strip()]
-
-
-async def form_of(request: Request[Visitor, Any, Any]) -> dict[str, str]:
-    """The fields of a form as text. The hidden ones that the door reads are left out."""
-    form: FormMultiDict = await request.form()
-    return {name: value for name, value in form.items() if isinstance(value, str) and not name.startswith("_")}
+def filters_in(said: Mapping[str, Any], *names: str) -> dict[str, str]:
+    """The filters that hold, for the links of a list."""
+    return {name: words_in(said, name) for name in names if words_in(said, name)}
 
 
 def matching(sought: str, *columns: sa.SQLColumnExpression[Any]) -> sa.ColumnElement[bool]:

@@ -1,0 +1,153 @@
+"""The words of history: what fields, kinds of records, ways of acting and values are called."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from control.clock_words import moment_words
+from control.words import words
+from tenants.policy import BindingReach, Look, StandIns
+from tenants.trail import Entry
+
+POLICIES = {"policy_stand_ins": StandIns, "policy_look": Look, "policy_binding_reach": BindingReach}
+
+
+@lru_cache
+def record_kinds(locale: str) -> Mapping[str, str]:
+    """What can have a history, by the name of its table."""
+    _ = words(locale).gettext
+    return {
+        "tenants": _("Companies and organizations"),
+        "suspensions": _("Suspensions"),
+        "users": _("Users"),
+        "memberships": _("Memberships"),
+        "teams": _("Teams"),
+        "team_members": _("Team members"),
+        "phone_systems": _("Phone systems"),
+        "extensions": _("Extensions"),
+        "products": _("Products"),
+        "licences": _("Licences"),
+        "bindings": _("Bindings"),
+        "impersonations": _("Impersonations"),
+        "apps": _("Apps"),
+        "api_keys": _("API keys"),
+        "invitations": _("Invitations"),
+    }
+
+
+@lru_cache
+def ways(locale: str) -> Mapping[str, str]:
+    """How something was done."""
+    _ = words(locale).gettext
+    return {
+        "direct": _("directly"),
+        "binding": _("binding"),
+        "impersonation": _("impersonation"),
+        "token": _("token"),
+        "system": _("the system itself"),
+    }
+
+
+@lru_cache
+def field_labels(locale: str) -> Mapping[str, str]:
+    """What people call a field. One that is not here is machinery and stays out of sight."""
+    _ = words(locale).gettext
+    return {
+        "name": _("Name"),
+        "slug": _("Short name"),
+        "kind": _("Kind"),
+        "zone": _("Time zone"),
+        "parent_id": _("Under"),
+        "scope": _("Closes"),
+        "reason": _("Reason"),
+        "ticket": _("Ticket"),
+        "lifted_at": _("Lifted"),
+        "discarded_at": _("Discarded"),
+        "email": _("E-mail"),
+        "password_hash": _("Password"),
+        "second_factor": _("Second factor"),
+        "locale": _("Language"),
+        "theme": _("Theme"),
+        "keys_on": _("Keyboard shortcuts"),
+        "role": _("Role"),
+        "sponsor_id": _("Sponsor"),
+        "lead": _("Team lead"),
+        "team_id": _("Team"),
+        "left_at": _("Left"),
+        "host": _("Host"),
+        "number": _("Number"),
+        "membership_id": _("User"),
+        "subject_membership_id": _("Becomes"),
+        "phone_system_id": _("Phone system"),
+        "extension_id": _("Extension"),
+        "product_id": _("Product"),
+        "app_admin": _("App admin"),
+        "mode": _("Mode"),
+        "ends_at": _("Ends"),
+        "ended_at": _("Ended"),
+        "ended_cause": _("Why it ended"),
+        "type": _("Type"),
+        "client_id": _("Client id"),
+        "secret_hash": _("Secret"),
+        "needs_extension": _("Needs an extension"),
+        "admin_only": _("For app admins only"),
+        "fallback_id": _("Falls back to"),
+        "login_uri": _("Login address"),
+        "redirect_uris": _("Redirect addresses"),
+        "post_logout_redirect_uris": _("Addresses after logout"),
+        "first_party": _("First party"),
+        "scopes": _("Scopes"),
+        "expires_at": _("Expires"),
+        "revoked_at": _("Revoked"),
+        "accepted_at": _("Accepted"),
+        "policy_stand_ins": _("Standing in"),
+        "policy_look": _("Looking only"),
+        "policy_binding_reach": _("Binding from above"),
+        "policy_reason": _("Reason asked for"),
+        "policy_ticket": _("Ticket asked for"),
+        "policy_second_factor": _("Second factor asked for"),
+        "policy_notice": _("Notice to the user"),
+        "policy_binding_days": _("Longest binding, in days"),
+    }
+
+
+@lru_cache
+def detail_labels(locale: str) -> Mapping[str, str]:
+    """Facts of an act that are no change of a field."""
+    _ = words(locale).gettext
+    return {
+        "rule": _("rule %(value)s"),
+        "cause": _("cause: %(value)s"),
+        "product": _("product %(value)s"),
+        "apps": _("apps: %(value)s"),
+        "because": _("because of: %(value)s"),
+        "path": _("at %(value)s"),
+    }
+
+
+def detail_words(entry: Entry, locale: str) -> list[str]:
+    """The facts of an act, and its ticket, one phrase each."""
+    labels = detail_labels(locale)
+    said = [
+        labels[key] % {"value": ", ".join(map(str, value)) if isinstance(value, list) else str(value)}
+        for key, value in entry.details.items()
+        if key in labels and value is not None
+    ]
+    return [*said, words(locale).gettext("ticket %(ticket)s") % {"ticket": entry.ticket}] if entry.ticket else said
+
+
+def value_words(key: str, value: Any, zone: str, now: datetime, locale: str) -> str | None:
+    """A stored value as people read it: times on the reader's clock, yes and no, lists with commas."""
+    _ = words(locale).gettext
+    if value is None or value == "" or value == []:
+        return None
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if key in POLICIES:
+        return str(POLICIES[key](value).name).lower().replace("_", " ")
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, str) and key.endswith("_at"):
+        return moment_words(datetime.fromisoformat(value), zone, now, locale)
+    return str(value)
