@@ -21,7 +21,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
 
-from control import answers, api, health, metrics, pages, shell, static_files
+from control import answers, api, health, metrics, openid, pages, shell, static_files
 from control.doors import ANYONE, check_every_door, door, session_of
 from control.house import Clock, House
 from control.looks import dress
@@ -40,7 +40,15 @@ log = structlog.get_logger()
 
 def routes() -> list[ControllerRouterHandler]:
     """Every room's doors."""
-    return [*health.ROUTES, *metrics.ROUTES, *static_files.ROUTES, *pages.routes(), *api.routes(), *nowhere.ROUTES]
+    return [
+        *health.ROUTES,
+        *metrics.ROUTES,
+        *static_files.ROUTES,
+        *openid.ROUTES,
+        *pages.routes(),
+        *api.routes(),
+        *nowhere.ROUTES,
+    ]
 
 
 def create_app(
