@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -14,6 +14,8 @@ from tenants.refusals import Invalid
 
 T = TypeVar("T")
 MOST = 200
+LARGEST = 2**63 - 1
+"""The largest number that either database can compare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Page(Generic[T]):
 
 async def page_of(
     session: AsyncSession,
-    statement: sa.Select[tuple[T]],
+    statement: sa.Select[T],
     columns: Mapping[str, sa.SQLColumnExpression[Any]],
     *,
     sort: str,
@@ -43,7 +45,7 @@ async def page_of(
     key, tie = columns[name], columns["id"]
     keyed = statement.add_columns(key.label("page_key"), tie.label("page_tie"))
     if cursor is not None:
-        keyed = keyed.where(_after(key, tie, *_read(cursor, sort), down))
+        keyed = keyed.where(_after(key, tie, *_read(cursor, sort, key.type.python_type), down))
     order = (key.desc(), tie.desc()) if down else (key.asc(), tie.asc())
     rows = (await session.execute(keyed.order_by(*order).limit(min(limit, MOST) + 1))).unique().all()
     shown = rows[: min(limit, MOST)]
@@ -65,12 +67,16 @@ def _write(sort: str, value: Any, number: int) -> str:
     return base64.urlsafe_b64encode(json.dumps({"s": sort, "n": number, **shown}).encode()).decode().rstrip("=")
 
 
-def _read(cursor: str, sort: str) -> tuple[Any, int]:
+def _read(cursor: str, sort: str, kind: type[Any]) -> tuple[Any, int]:
+    """The last row shown. Anybody may write a cursor: what the database could not compare is refused here."""
     try:
         said = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if said["s"] != sort:
+        value = datetime.fromisoformat(said["t"]).astimezone(UTC) if "t" in said else said["v"]
+        number = said["n"]
+        if said["s"] != sort or type(value) is not kind or type(number) is not int:
             raise ValueError
-        value = datetime.fromisoformat(said["t"]) if "t" in said else said["v"]
-        return value, int(said["n"])
-    except (ValueError, KeyError, TypeError):
+        if "\0" in str(value).encode().decode() or abs(number) > LARGEST or (kind is int and abs(value) > LARGEST):
+            raise ValueError
+        return value, number
+    except (ValueError, KeyError, TypeError, OverflowError):
         raise Invalid("This cursor does not belong to this list.", field="cursor") from None

@@ -1,8 +1,74 @@
 """The JSON API at /api/v1: how a program reaches the house. Each file is one noun and lists its doors as ROUTES."""
 
+from typing import Any
+
+from litestar import Request, Response, Router
+from litestar.di import Provide
+from litestar.exceptions import NotFoundException, ValidationException
 from litestar.types import ControllerRouterHandler
+from sqlalchemy.exc import IntegrityError
+
+from control import answers
+from control.api import (
+    apps,
+    bindings,
+    entries,
+    explain,
+    extensions,
+    invitations,
+    licences,
+    me,
+    memberships,
+    phone_systems,
+    teams,
+    tenants,
+    users,
+)
+from control.api.lists import listing
+from control.visitor import Visitor
+from tenants.refusals import Conflict
+
+NOUNS = {
+    "me": me.ROUTES,
+    "tenants": tenants.ROUTES,
+    "users": users.ROUTES,
+    "invitations": invitations.ROUTES,
+    "memberships": memberships.ROUTES,
+    "teams": teams.ROUTES,
+    "phone-systems": phone_systems.ROUTES,
+    "extensions": extensions.ROUTES,
+    "licences": licences.ROUTES,
+    "apps": apps.ROUTES,
+    "bindings": bindings.ROUTES,
+    "explain": explain.ROUTES,
+    "entries": entries.ROUTES,
+}
 
 
 def routes() -> list[ControllerRouterHandler]:
-    """Every noun's doors."""
-    return []
+    """Every noun's doors, under the one address."""
+    return [
+        Router(
+            "/api/v1",
+            route_handlers=[Router("/", route_handlers=doors, tags=[noun]) for noun, doors in NOUNS.items()],
+            dependencies={"listing": Provide(listing)},
+            exception_handlers={ValidationException: not_valid, IntegrityError: at_once},
+            security=[{"bearer": []}],
+            include_in_schema=True,
+        )
+    ]
+
+
+def not_valid(request: Request[Visitor, Any, Any], error: ValidationException) -> Response[Any]:
+    """Input that breaks its schema is 422 with the fields; an id in the address that cannot be one is not there."""
+    found = [each for each in (error.extra if isinstance(error.extra, list) else []) if isinstance(each, dict)]
+    if any(each.get("source") == "path" for each in found):
+        return answers.http_error(request, NotFoundException())
+    errors = [{"field": str(each.get("key", "")), "detail": str(each.get("message", ""))} for each in found]
+    detail = errors[0]["detail"] if errors else "The input breaks a rule."
+    return answers.answer(request, 422, detail, rule="invalid", errors=errors)
+
+
+def at_once(request: Request[Visitor, Any, Any], error: IntegrityError) -> Response[Any]:
+    """Two did the same thing at once and the database kept one: the other may look and ask again."""
+    return answers.refused(request, Conflict("Somebody else did this at the same moment. Look again."))

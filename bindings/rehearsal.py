@@ -1,0 +1,64 @@
+"""Rehearsals: what a stand-in or a login would come to now, without doing it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bindings.apps import App
+from bindings.facts import Found, fetch_facts
+from bindings.guard import Act, Refused, judge
+from bindings.login import Granted, Notice, Step, resolve
+from tenants.identities import live_identities
+from tenants.people import Membership, User
+from tenants.reach import Reach
+from tenants.refusals import NotPermitted, OutOfReach
+from tenants.roles import RIGHTS, Permission, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What the guard says of an actor and a subject, and what standing in would change of the actor's rights."""
+
+    refused: Refused | None
+    gains: list[Permission]
+    loses: list[Permission]
+
+
+async def explain(
+    session: AsyncSession,
+    actor: Membership,
+    subject: Membership,
+    act: Act,
+    *,
+    reason: str | None = None,
+    ticket: str | None = None,
+    mode: str = "full",
+) -> Explained:
+    """Ask the guard, as if the stand-in began now. For a subject without an extension too."""
+    found: Found | None = await fetch_facts(
+        session, act, actor.id, subject_membership_id=subject.id, reason=reason, ticket=ticket, mode=mode
+    )
+    if found is None:
+        raise OutOfReach
+    return Explained(judge(found.facts), *exchanged(Role(actor.role), Role(subject.role)))
+
+
+def exchanged(actor: Role, subject: Role) -> tuple[list[Permission], list[Permission]]:
+    """What the actor gains and loses while standing in: the subject's rights, within what the actor may lend."""
+    then, now = RIGHTS[subject].may & RIGHTS[actor].lends, RIGHTS[actor].may
+    return sorted(then - now), sorted(now - then)
+
+
+async def rehearse_login(
+    session: AsyncSession, reach: Reach, user: User, app: App, now: datetime
+) -> tuple[Granted | Notice, list[Step]]:
+    """Whom the app would see, and how that was decided. It names places, so all that the person has must be in reach.
+
+    NotPermitted otherwise, in the one sentence that does not say where else they are.
+    """
+    identities = await live_identities(session, user_id=user.id)
+    if not all(reach.holds(identity.path) for identity in identities):
+        raise NotPermitted("This must be done by the person or by their home organization.", rule="rank")
+    steps: list[Step] = []
+    return await resolve(session, user.id, app, now, steps=steps), steps

@@ -1,0 +1,141 @@
+"""Doors of the API: readings and changes by bearer key. Each change is done once for one Idempotency-Key."""
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from litestar import Request, Response, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.handlers.http_handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from control.api.shapes import Problem
+from control.visitor import Visitor
+from tenants.actor import Actor
+from tenants.idempotency import LENGTH, Answer, earlier_answer, request_hash
+from tenants.refusals import Conflict, Invalid, OutOfReach
+from tenants.roles import Permission
+
+Asked = Request[Visitor, Any, Any]
+Session = NamedDependency[AsyncSession]
+Handler = Callable[..., Awaitable[Any]]
+
+SECRETS = frozenset({"client_secret"})
+"""Members of an answer that are shown once: the stored answer leaves them out."""
+
+
+def _problem(status: int, rule: str, sentence: str) -> ResponseSpec:
+    example = {"type": f"urn:understudy:problem:{rule}", "status": status, "detail": sentence, "rule": rule}
+    return ResponseSpec(
+        Problem,
+        generate_examples=False,
+        media_type="application/problem+json",
+        description=sentence,
+        examples=[Example(summary=sentence, value=example)],
+    )
+
+
+_READING = {
+    401: _problem(401, "401", "No key, or one that is spent, revoked or of somebody who is not active."),
+    403: _problem(403, "permission", "In reach, but this role or key may not do it."),
+    404: _problem(404, "reach", "Out of reach, or not there at all: never told apart."),
+    422: _problem(422, "invalid", "The input breaks a rule; `errors` names the field."),
+}
+_CHANGE = {
+    **_READING,
+    409: _problem(409, "conflict", "The record is not in a state that allows this, or the Idempotency-Key was used."),
+}
+
+
+def reads(path: str, *, may: Permission | str, summary: str) -> get:
+    """A reading."""
+    return get(path, may=may, outlives=False, credential="key", summary=summary, responses=_READING)
+
+
+def creates(
+    path: str, *, may: Permission | str, outlives: bool, summary: str, scope: str | None = None, status: int = 201
+) -> Callable[[Handler], HTTPRouteHandler]:
+    """A POST: a new record (201), or a verb done to one (200)."""
+    return _changes(post, path, may=may, outlives=outlives, summary=summary, scope=scope, status_code=status)
+
+
+def alters(path: str, *, may: Permission | str, outlives: bool, summary: str) -> Callable[[Handler], HTTPRouteHandler]:
+    """A PATCH: only the fields that are sent change."""
+    return _changes(patch, path, may=may, outlives=outlives, summary=summary)
+
+
+def removes(
+    path: str, *, may: Permission | str, outlives: bool, summary: str, scope: str | None = None
+) -> Callable[[Handler], HTTPRouteHandler]:
+    """A DELETE: 204."""
+    return _changes(delete, path, may=may, outlives=outlives, summary=summary, scope=scope, status_code=204)
+
+
+def _changes(method: Callable[..., HTTPRouteHandler], path: str, **said: Any) -> Callable[[Handler], HTTPRouteHandler]:
+    def put_up(handler: Handler) -> HTTPRouteHandler:
+        return method(path, credential="key", responses=_CHANGE, **said)(once(handler))
+
+    return put_up
+
+
+def once(handler: Handler) -> Handler:
+    """Keep the answer in the change's own transaction, and give it again to the same request with the same key.
+
+    Of two at once the second waits for the first: the unique key is claimed before anything is done.
+    """
+
+    @functools.wraps(handler)
+    async def answered(*, request: Asked, session: AsyncSession, **rest: Any) -> Any:
+        key = request.headers.get("idempotency-key")
+        if key is None:
+            return await handler(request=request, session=session, **rest)
+        claim = await _claim(request, session, _checked(key))
+        if claim.status:
+            return Response(claim.body, status_code=claim.status, headers={"Idempotent-Replayed": "true"})
+        result = await handler(request=request, session=session, **rest)
+        claim.status, claim.body = request.route_handler.status_code, _without_secrets(result)
+        await session.flush()
+        return result
+
+    return answered
+
+
+def _checked(key: str) -> str:
+    if not 1 <= len(key) <= LENGTH or not key.isascii() or not key.isprintable():
+        raise Invalid(f"An Idempotency-Key has 1 to {LENGTH} plain characters.", field="Idempotency-Key")
+    return key
+
+
+async def _claim(request: Asked, session: AsyncSession, key: str) -> Answer:
+    """The answer given earlier, or a row of our own that holds the key until the end of this transaction."""
+    mine = acting(request).standing.membership_id
+    asked = request_hash(str(request.method), request.url.path, await request.body())
+    earlier = await earlier_answer(session, mine, key, asked)
+    if earlier is not None:
+        return earlier
+    claim = Answer(membership_id=mine, key=key, request_hash=asked, status=0, body=None, created_at=request.user.now)
+    try:
+        async with session.begin_nested():
+            session.add(claim)
+    except sa.exc.IntegrityError:
+        earlier = await earlier_answer(session, mine, key, asked)
+        if earlier is None:
+            raise Conflict("This Idempotency-Key is in use just now. Ask again.", rule="idempotency") from None
+        return earlier
+    return claim
+
+
+def _without_secrets(result: Any) -> dict[str, Any] | None:
+    body = msgspec.to_builtins(result)
+    return {name: value for name, value in body.items() if name not in SECRETS} if isinstance(body, dict) else None
+
+
+def acting(request: Asked) -> Actor:
+    """Who acts. The door has let nobody pass without an actor."""
+    if request.user.actor is None:
+        raise OutOfReach
+    return request.user.actor

@@ -1,0 +1,124 @@
+"""Teams: groups of memberships inside one tenant, with leads."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from litestar.params import JSONBody
+from msgspec import Struct
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from control.api.doors import Asked, Session, acting, creates, reads
+from control.api.lists import Asking, page
+from control.api.shapes import Id, Listed, Named, PathId, Sent, Text, tenants_named
+from tenants.people import Membership, Team, TeamMember, User, find_membership
+from tenants.refusals import Conflict, OutOfReach
+from tenants.roles import Permission
+from tenants.tree import find_tenant
+
+MANAGE, SEE = Permission.MANAGE_PEOPLE, Permission.SEE_PEOPLE
+
+
+class TeamPlace(Struct):
+    """Somebody's place in a team."""
+
+    membership: int
+    name: str
+    lead: bool
+
+
+class TeamShape(Struct):
+    """A team and who is in it."""
+
+    id: int
+    name: str
+    tenant: Named | None
+    members: list[TeamPlace]
+    created_at: datetime
+    discarded_at: datetime | None
+
+
+class NewTeam(Sent):
+    """A team to make."""
+
+    tenant: Id
+    name: Text
+
+
+class NewTeamMember(Sent):
+    """A membership of the same tenant; only an admin makes somebody lead."""
+
+    membership: Id
+    lead: bool = False
+
+
+@reads("/teams", may=SEE, summary="List the teams in reach")
+async def list_teams(session: Session, listing: Asking) -> Listed[TeamShape]:
+    """The teams in reach, by name."""
+    wanted = sa.select(Team).where(listing.like(Team.name), listing.still_there(Team.discarded_at))
+
+    async def shaped(teams: Sequence[Team]) -> list[TeamShape]:
+        return await _shapes(session, teams)
+
+    return await page(session, wanted, {"id": Team.id, "name": Team.name}, listing, shaped)
+
+
+@reads("/teams/{team_id:int}", may=SEE, summary="Show a team")
+async def show_team(session: Session, team_id: PathId) -> TeamShape:
+    """The team, when in reach."""
+    return (await _shapes(session, [await _find(session, team_id)]))[0]
+
+
+@creates("/teams", may=MANAGE, outlives=True, summary="Make a team")
+async def create_team(request: Asked, session: Session, data: JSONBody[NewTeam]) -> TeamShape:
+    """A new team without members."""
+    team = await Team.create(session, await find_tenant(session, data.tenant), data.name, request.user.now)
+    return (await _shapes(session, [team]))[0]
+
+
+@creates("/teams/{team_id:int}/members", may=MANAGE, outlives=True, summary="Add somebody to a team")
+async def add_team_member(
+    request: Asked, session: Session, team_id: PathId, data: JSONBody[NewTeamMember]
+) -> TeamShape:
+    """A membership of the team's own tenant, once."""
+    team, membership = await _find(session, team_id), await find_membership(session, data.membership)
+    there = sa.select(TeamMember.id).where(TeamMember.team_id == team.id, TeamMember.membership_id == membership.id)
+    if (await session.scalars(there)).first() is not None:
+        raise Conflict(f"{membership.user.name} is in {team.name} already.")
+    await team.add(session, acting(request), membership, lead=data.lead)
+    return (await _shapes(session, [team]))[0]
+
+
+async def _find(session: AsyncSession, team_id: int) -> Team:
+    team = await session.get(Team, team_id)
+    if team is None:
+        raise OutOfReach
+    return team
+
+
+async def _shapes(session: AsyncSession, teams: Sequence[Team]) -> list[TeamShape]:
+    tenants = await tenants_named(session, [team.tenant_id for team in teams])
+    members: dict[int, list[TeamPlace]] = {}
+    rows = await session.execute(
+        sa.select(TeamMember.team_id, TeamMember.membership_id, User.name, TeamMember.lead)
+        .join(Membership, Membership.id == TeamMember.membership_id)
+        .join(User, User.id == Membership.user_id)
+        .where(TeamMember.team_id.in_([team.id for team in teams]), TeamMember.left_at.is_(None))
+        .order_by(User.name, TeamMember.id)
+    )
+    for row in rows:
+        members.setdefault(row.team_id, []).append(TeamPlace(row.membership_id, row.name, row.lead))
+    return [
+        TeamShape(
+            team.id,
+            team.name,
+            tenants.get(team.tenant_id),
+            members.get(team.id, []),
+            team.created_at,
+            team.discarded_at,
+        )
+        for team in teams
+    ]
+
+
+ROUTES = [list_teams, show_team, create_team, add_team_member]

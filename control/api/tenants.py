@@ -1,0 +1,269 @@
+"""Tenants: the tree in reach, its rules, and what closes a part of it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+import msgspec
+import sqlalchemy as sa
+from litestar.params import JSONBody, QueryParameter
+from msgspec import UNSET, Struct, UnsetType
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bindings.endings import end_for_discard, end_for_suspension, end_for_undiscard, members_of_tenant
+from control.api.doors import Asked, Session, acting, alters, creates, reads, removes
+from control.api.lists import Asking, page
+from control.api.shapes import Id, Listed, Named, PathId, Sent, Text, given, refer, tenants_named
+from control.paging import LARGEST
+from tenants.identities import closed_paths
+from tenants.protections import in_words, tighten
+from tenants.refusals import Conflict, Invalid, NotPermitted, OutOfReach
+from tenants.roles import Permission
+from tenants.text import reason_given
+from tenants.tree import Kind, Scope, Suspension, Tenant, find_tenant
+
+MANAGE, SEE = Permission.MANAGE_TENANTS, Permission.SEE_TENANTS
+
+
+class TenantPolicy(Struct):
+    """A tenant's own stand-in rules, before inheriting."""
+
+    stand_ins: str
+    look: str
+    binding_reach: str
+    reason: bool
+    ticket: bool
+    second_factor: bool
+    notice: bool
+    binding_days: int | None
+
+
+class SuspensionShape(Struct):
+    """One reason why a tenant is closed; several may stack."""
+
+    id: int
+    tenant: Named
+    scope: str
+    reason: str
+    created_at: datetime
+    lifted_at: datetime | None
+
+
+class TenantShape(Struct):
+    """A node of the tree. `parent` is null where it lies out of reach."""
+
+    id: int
+    name: str
+    slug: str
+    kind: str
+    zone: str
+    parent: Named | None
+    closed: bool
+    """Suspended or discarded, itself or from above."""
+    policy: TenantPolicy
+    created_at: datetime
+    discarded_at: datetime | None
+    suspensions: list[SuspensionShape]
+
+
+class NewTenant(Sent):
+    """A tenant to found."""
+
+    parent: Id
+    kind: Literal["distributor", "reseller", "customer"]
+    name: Text
+    slug: Text | None = None
+
+
+class PolicyChange(Sent):
+    """Rules to tighten."""
+
+    stand_ins: Literal["allowed", "consent", "never"] | UnsetType = UNSET
+    look: Literal["full", "look_first", "look_only"] | UnsetType = UNSET
+    binding_reach: Literal["subtree", "layer"] | UnsetType = UNSET
+    reason: bool | UnsetType = UNSET
+    ticket: bool | UnsetType = UNSET
+    second_factor: bool | UnsetType = UNSET
+    notice: bool | UnsetType = UNSET
+    binding_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | UnsetType | None = UNSET
+
+
+class TenantChange(Sent):
+    """What changes of a tenant."""
+
+    name: Text | UnsetType = UNSET
+    slug: Text | UnsetType = UNSET
+    zone: Text | UnsetType = UNSET
+    policy: PolicyChange | UnsetType = UNSET
+
+
+class NewSuspension(Sent):
+    """Why a tenant is closed, and how far."""
+
+    reason: Text
+    scope: Literal["staff", "all"] = "all"
+
+
+@reads("/tenants", may=SEE, summary="List the tenants in reach")
+async def list_tenants(
+    session: Session,
+    listing: Asking,
+    kind: Annotated[Kind | None, QueryParameter(description="Only of this kind.")] = None,
+    parent: Annotated[int | None, QueryParameter(ge=1, le=LARGEST, description="Only directly under this one.")] = None,
+) -> Listed[TenantShape]:
+    """The tenants in reach, by name or `depth`."""
+    wanted = sa.select(Tenant).where(listing.like(Tenant.name, Tenant.slug), listing.still_there(Tenant.discarded_at))
+    if kind is not None:
+        wanted = wanted.where(Tenant.kind == kind.value)
+    if parent is not None:
+        wanted = wanted.where(Tenant.parent_id == parent)
+
+    async def shaped(tenants: Sequence[Tenant]) -> list[TenantShape]:
+        return await _shapes(session, tenants)
+
+    columns = {"id": Tenant.id, "name": Tenant.name, "depth": Tenant.depth, "created_at": Tenant.created_at}
+    return await page(session, wanted, columns, listing, shaped)
+
+
+@reads("/tenants/{tenant_id:int}", may=SEE, summary="Show a tenant")
+async def show_tenant(session: Session, tenant_id: PathId) -> TenantShape:
+    """The tenant, when in reach."""
+    return await _shape(session, await find_tenant(session, tenant_id))
+
+
+@creates("/tenants", may=MANAGE, outlives=True, summary="Found a tenant")
+async def found_tenant(request: Asked, session: Session, data: JSONBody[NewTenant]) -> TenantShape:
+    """A new tenant under `parent`, where its kind may sit."""
+    parent = await find_tenant(session, data.parent)
+    tenant = await Tenant.found(session, parent, Kind(data.kind), data.name, data.slug, request.user.now)
+    return await _shape(session, tenant)
+
+
+@alters("/tenants/{tenant_id:int}", may=MANAGE, outlives=True, summary="Change a tenant's name, slug, zone or rules")
+async def change_tenant(
+    request: Asked, session: Session, tenant_id: PathId, data: JSONBody[TenantChange]
+) -> TenantShape:
+    """Rename it, give it another zone, or tighten its stand-in rules."""
+    tenant = await find_tenant(session, tenant_id)
+    fields = given(data)
+    policy = fields.pop("policy", None)
+    if "zone" in fields and fields["zone"] not in _zones():
+        raise Invalid("A zone is a name such as Europe/London.", field="zone")
+    await tenant.change(session, **fields)
+    if isinstance(policy, PolicyChange):
+        if not acting(request).may(Permission.MANAGE_POLICY):
+            raise NotPermitted("Your role may not change these rules.")
+        await tighten(session, tenant, given(policy))
+    return await _shape(session, tenant)
+
+
+@creates("/tenants/{tenant_id:int}/suspension", may=MANAGE, outlives=True, summary="Suspend a tenant")
+async def suspend_tenant(
+    request: Asked, session: Session, tenant_id: PathId, data: JSONBody[NewSuspension]
+) -> SuspensionShape:
+    """Close it (scope `staff`), or it and all below (`all`): sign-ins, logins and keys there end at once."""
+    tenant, scope = await find_tenant(session, tenant_id), Scope(data.scope)
+    reason = reason_given(data.reason, asked=False)
+    if reason is None:
+        raise Invalid("Say why.", field="reason")
+    row = await tenant.suspend(session, acting(request), scope, reason, request.user.now)
+    await end_for_suspension(session, tenant, scope, request.user.now)
+    return _suspension(row, tenant)
+
+
+@removes("/tenants/{tenant_id:int}/suspension", may=MANAGE, outlives=True, summary="Lift a tenant's suspensions")
+async def lift_suspensions(request: Asked, session: Session, tenant_id: PathId) -> None:
+    """Lift every suspension of this tenant that was set at your level or below; those set above stay."""
+    tenant, lifted, above = await find_tenant(session, tenant_id), 0, None
+    for row in await _live_suspensions(session, [tenant.id]):
+        try:
+            await row.lift(session, acting(request), request.user.now)
+            lifted += 1
+        except NotPermitted as refusal:
+            above = refusal
+    if not lifted:
+        raise above or Conflict(f"{tenant.name} is not suspended.")
+
+
+@removes("/suspensions/{suspension_id:int}", may=MANAGE, outlives=True, summary="Lift one suspension")
+async def lift_suspension(request: Asked, session: Session, suspension_id: PathId) -> None:
+    """Lift one of several that stack. Nothing that it ended comes back."""
+    row = await session.get(Suspension, suspension_id)
+    if row is None:
+        raise OutOfReach
+    await row.lift(session, acting(request), request.user.now)
+
+
+@creates("/tenants/{tenant_id:int}/discard", may=MANAGE, outlives=True, summary="Discard a tenant", status=200)
+async def discard_tenant(request: Asked, session: Session, tenant_id: PathId) -> TenantShape:
+    """Access goes at once, the record stays."""
+    tenant, now = await find_tenant(session, tenant_id), request.user.now
+    await tenant.discard(session, acting(request), now)
+    await end_for_discard(session, members_of_tenant(tenant), "tenant_discarded", now)
+    return await _shape(session, tenant)
+
+
+@creates("/tenants/{tenant_id:int}/undiscard", may=MANAGE, outlives=True, summary="Undiscard a tenant", status=200)
+async def undiscard_tenant(request: Asked, session: Session, tenant_id: PathId) -> TenantShape:
+    """The record comes back, without keys or bindings."""
+    tenant = await find_tenant(session, tenant_id)
+    await tenant.undiscard(session, acting(request))
+    await end_for_undiscard(session, members_of_tenant(tenant), request.user.now)
+    return await _shape(session, tenant)
+
+
+async def _shape(session: AsyncSession, tenant: Tenant) -> TenantShape:
+    return (await _shapes(session, [tenant]))[0]
+
+
+async def _shapes(session: AsyncSession, tenants: Sequence[Tenant]) -> list[TenantShape]:
+    parents = await tenants_named(session, [tenant.parent_id for tenant in tenants])
+    shut = await closed_paths(session, [tenant.path for tenant in tenants])
+    suspensions: dict[int, list[Suspension]] = {}
+    for row in await _live_suspensions(session, [tenant.id for tenant in tenants]):
+        suspensions.setdefault(row.tenant_id, []).append(row)
+    return [
+        TenantShape(
+            tenant.id,
+            tenant.name,
+            tenant.slug,
+            tenant.kind,
+            tenant.zone,
+            parents.get(tenant.parent_id),
+            tenant.path in shut,
+            msgspec.convert(in_words(tenant), TenantPolicy),
+            tenant.created_at,
+            tenant.discarded_at,
+            [_suspension(row, tenant) for row in suspensions.get(tenant.id, [])],
+        )
+        for tenant in tenants
+    ]
+
+
+async def _live_suspensions(session: AsyncSession, tenant_ids: Sequence[int]) -> Sequence[Suspension]:
+    wanted = sa.select(Suspension).where(Suspension.tenant_id.in_(tenant_ids), Suspension.lifted_at.is_(None))
+    return (await session.scalars(wanted.order_by(Suspension.id))).all()
+
+
+def _suspension(row: Suspension, tenant: Tenant) -> SuspensionShape:
+    return SuspensionShape(row.id, refer(tenant), row.scope, row.reason, row.created_at, row.lifted_at)
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+ROUTES = [
+    list_tenants,
+    show_tenant,
+    found_tenant,
+    change_tenant,
+    suspend_tenant,
+    lift_suspensions,
+    lift_suspension,
+    discard_tenant,
+    undiscard_tenant,
+]

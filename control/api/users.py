@@ -1,0 +1,156 @@
+"""Users: people in reach. Creating one is always an invitation, so that no answer tells who is known elsewhere."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+import sqlalchemy as sa
+from litestar.params import JSONBody, QueryParameter
+from msgspec import UNSET, Struct, UnsetType
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bindings.endings import end_for_discard, end_for_undiscard, members_of_user
+from control.api.doors import Asked, Session, acting, alters, creates, reads
+from control.api.invitations import InvitationShape, shape_invitations
+from control.api.lists import Asking, page
+from control.api.shapes import Id, Listed, Named, PathId, Sent, Text, given, memberships_of, refer, tenants_named
+from control.paging import LARGEST
+from tenants.invitations import Invitation
+from tenants.people import Membership, User, find_user
+from tenants.refusals import NotPermitted
+from tenants.roles import Permission, Role
+from tenants.tree import Tenant, find_tenant
+
+MANAGE, SEE = Permission.MANAGE_PEOPLE, Permission.SEE_PEOPLE
+
+
+class Place(Struct):
+    """A membership, seen from its person."""
+
+    id: int
+    tenant: Named
+    role: str
+    discarded_at: datetime | None
+
+
+class UserShape(Struct):
+    """A person. `home` is null and `memberships` are left out where they lie out of reach."""
+
+    id: int
+    name: str
+    email: str
+    home: Named | None
+    memberships: list[Place]
+    second_factor: bool
+    last_sign_in_at: datetime | None
+    created_at: datetime
+    discarded_at: datetime | None
+
+
+class NewUser(Sent):
+    """A person to invite."""
+
+    tenant: Id
+    email: Text
+    name: Text
+    role: Role = Role.MEMBER
+
+
+class UserChange(Sent):
+    """What changes of a person."""
+
+    name: Text | UnsetType = UNSET
+
+
+@reads("/users", may=SEE, summary="List the people in reach")
+async def list_users(
+    session: Session,
+    listing: Asking,
+    tenant: Annotated[int | None, QueryParameter(ge=1, le=LARGEST, description="Only with a membership here.")] = None,
+    role: Annotated[Role | None, QueryParameter(description="Only with this role somewhere in reach.")] = None,
+) -> Listed[UserShape]:
+    """The people in reach, by name or e-mail."""
+    wanted = sa.select(User).where(listing.like(User.name, User.email), listing.still_there(User.discarded_at))
+    theirs = sa.select(Membership.user_id).where(Membership.discarded_at.is_(None))
+    if tenant is not None:
+        theirs = theirs.where(Membership.tenant_id == tenant)
+    if role is not None:
+        theirs = theirs.where(Membership.role == role.value)
+    if tenant is not None or role is not None:
+        wanted = wanted.where(User.id.in_(theirs))
+
+    async def shaped(users: Sequence[User]) -> list[UserShape]:
+        return await _shapes(session, users)
+
+    columns = {"id": User.id, "name": User.name, "email": User.email, "created_at": User.created_at}
+    return await page(session, wanted, columns, listing, shaped)
+
+
+@reads("/users/{user_id:int}", may=SEE, summary="Show a person")
+async def show_user(session: Session, user_id: PathId) -> UserShape:
+    """The person, with what of them lies in reach."""
+    return await _shape(session, await find_user(session, user_id))
+
+
+@creates("/users", may=Permission.INVITE_MEMBERS, outlives=True, summary="Invite a person")
+async def invite_user(request: Asked, session: Session, data: JSONBody[NewUser]) -> InvitationShape:
+    """An invitation into `tenant`: the same answer whether the address is known anywhere or not."""
+    tenant = await find_tenant(session, data.tenant)
+    invitation = await Invitation.prepare(
+        session, acting(request), tenant.id, data.email, data.name, data.role, request.user.now
+    )
+    return (await shape_invitations(session, [invitation]))[0]
+
+
+@alters("/users/{user_id:int}", may=MANAGE, outlives=True, summary="Rename a person")
+async def change_user(request: Asked, session: Session, user_id: PathId, data: JSONBody[UserChange]) -> UserShape:
+    """Their name, changed by those who hold their home: elsewhere they are a guest."""
+    user = await find_user(session, user_id)
+    if await session.get(Tenant, user.home_tenant_id) is None:
+        raise NotPermitted("This must be done by the person or by their home organization.", rule="rank")
+    await user.change(session, **given(data))
+    return await _shape(session, user)
+
+
+@creates("/users/{user_id:int}/discard", may=MANAGE, outlives=True, summary="Discard a person", status=200)
+async def discard_user(request: Asked, session: Session, user_id: PathId) -> UserShape:
+    """Access goes at once, everywhere: sign-ins, logins, keys and bindings end. The record stays."""
+    user, now = await find_user(session, user_id), request.user.now
+    await user.discard(session, acting(request), now)
+    await end_for_discard(session, members_of_user(user), "user_discarded", now)
+    return await _shape(session, user)
+
+
+@creates("/users/{user_id:int}/undiscard", may=MANAGE, outlives=True, summary="Undiscard a person", status=200)
+async def undiscard_user(request: Asked, session: Session, user_id: PathId) -> UserShape:
+    """The record comes back as a plain member, without keys or bindings."""
+    user = await find_user(session, user_id)
+    await user.undiscard(session, acting(request))
+    await end_for_undiscard(session, members_of_user(user), request.user.now)
+    return await _shape(session, user)
+
+
+async def _shape(session: AsyncSession, user: User) -> UserShape:
+    return (await _shapes(session, [user]))[0]
+
+
+async def _shapes(session: AsyncSession, users: Sequence[User]) -> list[UserShape]:
+    homes = await tenants_named(session, [user.home_tenant_id for user in users])
+    memberships = await memberships_of(session, [user.id for user in users])
+    return [
+        UserShape(
+            user.id,
+            user.name,
+            user.email,
+            homes.get(user.home_tenant_id),
+            [Place(each.id, refer(each.tenant), each.role, each.discarded_at) for each in memberships.get(user.id, [])],
+            user.second_factor,
+            user.last_sign_in_at,
+            user.created_at,
+            user.discarded_at,
+        )
+        for user in users
+    ]
+
+
+ROUTES = [list_users, show_user, invite_user, change_user, discard_user, undiscard_user]
