@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,13 @@ def understudy() -> None:
     """Lets one person be seen as another at a telephone app: bound, dated, explained and recorded."""
 
 
-def main() -> int:
-    """Run the command line; returns the exit code. What went wrong is one plain line on standard error."""
+def main(words: Sequence[str] | None = None) -> int:
+    """Run a command line, the process's own by default; returns the exit code.
+
+    What went wrong is one plain line on standard error.
+    """
     try:
-        code = understudy.main(standalone_mode=False)
+        code = understudy.main(words, prog_name="understudy", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return MISUSED

@@ -91,8 +91,9 @@ def _report(planned: Plan, applied: bool, everything: bool) -> list[str]:
         )
     )
     quiet = planned.count(Outcome.UNCHANGED) + planned.count(Outcome.INVITED)
-    people = "invitations prepared" if applied else "invitations to prepare"
-    said.append(f"{planned.system_name}: {counts}, {quiet} as they were; {planned.invitations} {people}.")
+    people = f"{planned.invitations} {'invitation' if planned.invitations == 1 else 'invitations'}"
+    done = "prepared" if applied else "to prepare"
+    said.append(f"{planned.system_name}: {counts}, {quiet} as they were; {people} {done}.")
     if not applied:
         said.append("Nothing was changed. Use --apply to do it.")
     return said

@@ -38,6 +38,10 @@ class _Node:
     path: str
     depth: int
 
+    def child(self, id_: int) -> "_Node":
+        """The place of a tenant right below."""
+        return _Node(id_, f"{self.path}{id_}/", self.depth + 1)
+
 
 Rows = list[dict[str, Any]]
 
@@ -77,11 +81,11 @@ class _Loading:
         resellers = max(1, tenants // RESELLERS) if tenants else 0
         above = [root]
         for count in _chunks(resellers):
-            above += await self._in_one(self._resellers, above, count)
+            await self._in_one(self._resellers, above, count)
         customers = tenants - resellers
         done = 0
         for count in _chunks(customers):
-            nodes = await self._in_one(self._tenants, [self.chance.choice(above) for _ in range(count)], Kind.CUSTOMER)
+            nodes = await self._in_one(self._customers, above, count)
             done += count
             share = extensions * done // customers - extensions * (done - count) // customers
             await self._phones(nodes, share)
@@ -101,15 +105,25 @@ class _Loading:
         async with self.store.work(SEED, REACH, self.now) as session:
             return await session.run_sync(lambda inner: step(inner, *given))
 
-    def _resellers(self, session: Session, above: list[_Node], count: int) -> list[_Node]:
-        """Each under the platform or an earlier reseller, and with an admin."""
-        nodes = self._tenants(session, [self.chance.choice(above) for _ in range(count)], Kind.RESELLER)
-        self._people(session, nodes, Role.ADMIN)
+    def _resellers(self, session: Session, above: list[_Node], count: int) -> None:
+        """Each under the platform or an earlier reseller, and with an admin; they join those above."""
+        first = len(above)
+        parents = []
+        for id_ in next_ids(session.connection(), Tenant.__tablename__, count):
+            parents.append(self.chance.choice(above))
+            above.append(parents[-1].child(id_))
+        self._tenants(session, parents, above[first:], Kind.RESELLER)
+        self._people(session, above[first:], Role.ADMIN)
+
+    def _customers(self, session: Session, above: list[_Node], count: int) -> list[_Node]:
+        """Each under one of those above."""
+        parents = [self.chance.choice(above) for _ in range(count)]
+        ids = next_ids(session.connection(), Tenant.__tablename__, count)
+        nodes = [parent.child(id_) for id_, parent in zip(ids, parents, strict=True)]
+        self._tenants(session, parents, nodes, Kind.CUSTOMER)
         return nodes
 
-    def _tenants(self, session: Session, parents: list[_Node], kind: Kind) -> list[_Node]:
-        ids = next_ids(session.connection(), Tenant.__tablename__, len(parents))
-        nodes = [_Node(id_, f"{parent.path}{id_}/", parent.depth + 1) for id_, parent in zip(ids, parents, strict=True)]
+    def _tenants(self, session: Session, parents: list[_Node], nodes: list[_Node], kind: Kind) -> None:
         defaults = _defaults(Tenant)
         rows = [
             defaults
@@ -127,7 +141,6 @@ class _Loading:
         ]
         _insert(session, Tenant, Verb.TENANT_CREATED, rows, nodes)
         self.advance(len(rows))
-        return nodes
 
     def _people(self, session: Session, nodes: list[_Node], role: Role) -> list[int]:
         """A user with a membership in each of these tenants; gives the memberships' ids."""

@@ -1,6 +1,7 @@
 """Commands that run the house: serve, migrate, rotate its keys, and print what its API is."""
 
 import asyncio
+import contextlib
 import logging
 import sys
 from typing import Any
@@ -40,21 +41,23 @@ def listen(host: str, port: int) -> None:
     """Answer until told to stop. More than one worker starts as many processes."""
     settings = Settings.load()
     several = settings.workers > 1
-    uvicorn.run(
-        "control.commands.serving:application" if several else application(),
-        factory=several,
-        host=host,
-        port=port,
-        workers=settings.workers,
-        backlog=BACKLOG,
-        # The app writes a line for each request, without the query that uvicorn's would show.
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=list(settings.trusted_proxies),
-        timeout_graceful_shutdown=10,
-    )
+    # Ctrl-C is how a server in a terminal is ended, so it is no fault.
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.run(
+            "control.commands.serving:application" if several else application(),
+            factory=several,
+            host=host,
+            port=port,
+            workers=settings.workers,
+            backlog=BACKLOG,
+            # The app writes a line for each request, without the query that uvicorn's would show.
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
+            timeout_graceful_shutdown=10,
+        )
 
 
 def application() -> Litestar:
