@@ -31,6 +31,7 @@ from tenants.store import Store
 from tenants.trail import Entry
 from tenants.tree import Tenant
 from tests.cast import NOW, ORIGIN, Cast, house_work, work_as
+from tests.fold import misfits
 from tests.postgres import Cluster
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "freepbx-20.csv"
@@ -284,6 +285,7 @@ async def test_a_load_is_as_large_as_asked_and_every_row_has_its_entry(terminal:
         everybody = {tenant.id: tenant for tenant in await session.scalars(sa.select(Tenant))}
         told = sa.select(Entry).where(Entry.verb == "tenant.created", Entry.record_id == str(max(loaded)))
         entry = (await session.scalars(told)).one()
+        assert await misfits(session) == []
     for tenant in loaded.values():
         assert tenant.path == f"{everybody[tenant.parent_id or 0].path}{tenant.id}/"
     assert entry.changes["name"] == [None, loaded[max(loaded)].name]

@@ -20,6 +20,7 @@ from tenants.store import Store
 from tenants.trail import Entry, canonical
 from tenants.verbs import Verb
 from tests.cast import NOW, Cast, house_work, work_as
+from tests.fold import misfits
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 
@@ -226,6 +227,7 @@ async def test_an_imported_extension_tells_the_same_story_as_one_made_by_hand(st
 async def test_a_change_tells_what_was_before(store: Store, cast: Cast) -> None:
     await bring(store, cast, [row("202", "Till", "bea@bakery.example")])
     async with house_work(store) as session:
+        assert await misfits(session) == []
         told = (await session.scalars(sa.select(Entry).where(Entry.verb == Verb.EXTENSION_CHANGED))).one()
         summed = (await session.scalars(sa.select(Entry).where(Entry.verb == Verb.EXTENSIONS_IMPORTED))).one()
     ben, bea = cast.membership_id("Ben", at="Bakery"), cast.membership_id("Bea")
@@ -247,6 +249,7 @@ async def test_thousands_of_lines_are_as_many_rows_and_entries(store: Store, cas
     async with house_work(store) as session:
         told = (await session.scalars(sa.select(Entry).where(Entry.record_name == "baker7@bakery.example"))).one()
         invitation = await session.get_one(Invitation, int(told.record_id or ""))
+        assert await misfits(session) == []
         fields = {column.key: getattr(told, column.key) for column in sa.inspect(Entry).column_attrs}
     assert (invitation.last_entry_id, invitation.role, invitation.name) == (told.id, "member", "Oven 7")
     assert told.leaf == canonical(fields)
