@@ -1,0 +1,52 @@
+"""Account: one's own profile and how the panel looks. Nobody who stands in for one comes in here."""
+
+from typing import Any
+
+from litestar import Request, Response, get, post
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from control.account_page import ZONES, again, changing, myself, show
+from control.fields import read_fields
+from control.local_path import path_of
+from control.shell import see_other
+from control.speech import speech
+from control.visitor import Visitor
+from tenants.refusals import Invalid
+from tenants.roles import Permission
+
+THEMES = ("system", "light", "dark")
+
+
+@get("/account", may=Permission.OWN_ACCOUNT, outlives=True, include_in_schema=False)
+async def account(request: Request[Visitor, Any, Any], session: AsyncSession) -> Response[Any]:
+    """The page."""
+    return await show(request, session)
+
+
+@post("/account", may=Permission.OWN_ACCOUNT, outlives=True, include_in_schema=False)
+async def save_profile(request: Request[Visitor, Any, Any]) -> Response[Any]:
+    """Name, zone, and whether single-letter keys do anything."""
+    fields = await read_fields(request)
+    try:
+        async with changing(request) as session:
+            user, zone = await myself(request, session), fields.text("zone")
+            if zone not in ZONES and zone != user.zone:
+                raise Invalid("Choose a time zone from the list.", field="zone")
+            await user.change(session, name=fields.text("name"), zone=zone, keys_on=bool(fields.text("keys_on")))
+    except Invalid as refusal:
+        return await again(request, "profile", fields, refusal)
+    return see_other(request, "/account", say=speech(request)("Saved."))
+
+
+@post("/account/theme", may=Permission.OWN_ACCOUNT, outlives=True, include_in_schema=False)
+async def save_theme(request: Request[Visitor, Any, Any], session: AsyncSession) -> Response[Any]:
+    """Light, dark, or as the system has it; back to the page one was on."""
+    theme = (await read_fields(request)).text("theme")
+    if theme not in THEMES:
+        raise Invalid("A theme is light, dark or system.", field="theme")
+    await (await myself(request, session)).change(session, theme=theme)
+    back = path_of(request.headers.get("referer"), request.app.state.house.settings.public_url)
+    return see_other(request, back or "/account")
+
+
+ROUTES = [account, save_profile, save_theme]

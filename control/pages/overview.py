@@ -1,0 +1,72 @@
+"""Overview: what lies in reach in numbers, whose app logins open as somebody else, and what happened last."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from litestar import Request, Response, get
+from litestar.response import Redirect
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bindings.binding import Binding
+from control.doors import SIGNED_IN
+from control.history import told
+from control.shell import page
+from control.shown_bindings import may_bind, shown
+from control.speech import speech
+from control.visitor import Visitor
+from tenants.actor import Actor
+from tenants.people import User
+from tenants.phones import Extension, PhoneSystem
+from tenants.refusals import OutOfReach
+from tenants.roles import Permission
+from tenants.trail import Entry
+from tenants.tree import Tenant
+
+LATEST = 8
+"""How many entries and bindings are shown."""
+
+
+@get("/", may=SIGNED_IN, outlives=False, include_in_schema=False)
+async def overview(request: Request[Visitor, Any, Any], session: AsyncSession) -> Response[Any]:
+    """The start of everybody who sees more than themselves; a member's own page otherwise."""
+    actor = request.user.actor
+    if actor is None:
+        raise OutOfReach
+    if not actor.may(Permission.SEE_PEOPLE):
+        return Redirect("/home", status_code=303)
+    newest = sa.select(Binding).where(Binding.ended_at.is_(None)).order_by(Binding.id.desc()).limit(LATEST)
+    bindings = list(await session.scalars(newest)) if actor.may(Permission.SEE_STAND_INS) else []
+    reads = actor.may(Permission.READ_HISTORY)
+    return page(
+        request,
+        "overview.html",
+        title=speech(request)("Overview"),
+        tiles=await tiles(request, session, actor),
+        bindings=await shown(session, bindings, actor, request.user.now),
+        sees_bindings=actor.may(Permission.SEE_STAND_INS),
+        latest=await told(session, request.user, sa.select(Entry), limit=LATEST) if reads else None,
+        own_tab=f"/users/{actor.standing.user_id}/bindings" if may_bind(actor) else None,
+        grows=actor.may(Permission.MANAGE_TENANTS) and actor.standing.tenant_kind != "customer",
+        invites=actor.may(Permission.INVITE_MEMBERS),
+    )
+
+
+async def tiles(request: Request[Visitor, Any, Any], session: AsyncSession, actor: Actor) -> list[dict[str, Any]]:
+    """How many there are of each kind that the reader may open."""
+    _ = speech(request)
+    counted = (
+        ("/bindings", _("bindings on"), Permission.SEE_STAND_INS, Binding.id, Binding.ended_at),
+        ("/companies", _("organizations and companies"), Permission.SEE_TENANTS, Tenant.id, Tenant.discarded_at),
+        ("/users", _("users"), Permission.SEE_PEOPLE, User.id, User.discarded_at),
+        ("/phone-systems", _("phone systems"), Permission.SEE_PHONES, PhoneSystem.id, PhoneSystem.discarded_at),
+        ("/extensions", _("extensions"), Permission.SEE_PHONES, Extension.id, Extension.discarded_at),
+    )
+    shown_tiles = []
+    for href, label, permission, number, over in counted:
+        if actor.may(permission):
+            count = (await session.execute(sa.select(sa.func.count(number)).where(over.is_(None)))).scalar_one()
+            shown_tiles.append({"href": href, "count": count, "label": label})
+    return shown_tiles
+
+
+ROUTES = [overview]

@@ -1,0 +1,201 @@
+"""Sign in, and sign out: of this browser, or of everything."""
+
+from typing import Annotated, Any
+from urllib.parse import parse_qs, urlsplit
+
+from litestar import Request, Response, get, post
+from litestar.params import Parameter
+from litestar.response import Redirect, Template
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bindings.apps import find_client
+from control.cookies import let_in, remember_visit, see_out, visiting
+from control.doors import ANYONE, SIGNED_IN
+from control.fields import Fields, read_fields
+from control.house import House
+from control.leaving import end_everywhere, end_logins_from, give_way, hand_over
+from control.local_path import local_path
+from control.shell import page, see_other
+from control.speech import speech
+from control.visitor import Visitor
+from tenants.actor import Actor, Identity
+from tenants.credentials import verify_password
+from tenants.identities import live_identities
+from tenants.people import User
+from tenants.reach import Reach
+from tenants.refusals import TooMany
+from tenants.roles import RIGHTS, Permission
+from tenants.sign_in import Attempt, SignIn, count_failure, find_by_email, hold_back
+from tenants.trail import record
+from tenants.verbs import Verb
+
+EVERYWHERE = Reach.everywhere("sign-in")
+
+Next = Annotated[str, Parameter(query="next")]
+
+
+@get("/sign-in", may=ANYONE, outlives=True, include_in_schema=False)
+async def ask(request: Request[Visitor, Any, Any], wanted: Next = "", reauth: str = "") -> Response[Any]:
+    """The form; whoever is signed in goes on, unless an app asks for a fresh proof."""
+    if request.user.actor is not None and not reauth:
+        return Redirect(destination(wanted, request.user.identity), status_code=303)
+    known = request.user.user.email if request.user.user else ""
+    return await form(request, Fields({"next": (wanted,), "reauth": (reauth,), "email": (known,)}))
+
+
+@post("/sign-in", may=ANYONE, outlives=True, include_in_schema=False)
+async def prove(request: Request[Visitor, Any, Any]) -> Response[Any]:
+    """E-mail and password, checked in the same time and refused in the same words whoever it was."""
+    fields, visitor = await read_fields(request), request.user
+    house: House = request.app.state.house
+    attempt = Attempt.of(fields.text("email"), visitor.origin.address)
+    try:
+        user = await who_says_so(house, visitor, attempt, fields.text("email"))
+        known, renewed = await verify_password(fields.text("password"), user.password_hash if user else None)
+        begun = await begin(request, attempt, user, renewed) if user and known else None
+    except TooMany as refusal:
+        answer = await form(request, fields, refusal.sentence, 429)
+        answer.headers["Retry-After"] = str(refusal.retry_after)
+        return answer
+    if begun is None:
+        async with house.store.work(Actor.house("sign-in", visitor.origin), EVERYWHERE, visitor.now) as session:
+            await count_failure(session, attempt, user, visitor.now)
+        _ = speech(request)
+        return await form(request, fields, _("That e-mail and password do not belong together."), 422)
+    identity, secret = begun
+    onward = Redirect(destination(fields.text("next"), identity), status_code=303)
+    let_in(request, onward, secret)
+    return onward
+
+
+@post("/sign-out", may=SIGNED_IN, outlives=False, include_in_schema=False)
+async def sign_out(request: Request[Visitor, Any, Any], session: AsyncSession) -> Response[Any]:
+    """End this browser's sign-in, and the apps' logins made from it, in one transaction."""
+    visitor = request.user
+    if visitor.sign_in is not None and visitor.identity is not None:
+        row = await session.get_one(SignIn, visitor.sign_in.id)
+        await row.end(session, visitor.identity, "signed_out", visitor.now)
+        await end_logins_from(session, row.id, visitor.now)
+    _ = speech(request)
+    return out(request, _("You are signed out."))
+
+
+@post("/sign-out/everywhere", may=SIGNED_IN, outlives=True, include_in_schema=False)
+async def sign_out_everywhere(request: Request[Visitor, Any, Any]) -> Response[Any]:
+    """End every sign-in and login of the person, and every binding in which somebody stands in for them."""
+    visitor, house = request.user, request.app.state.house
+    if visitor.actor is not None and visitor.user is not None:
+        # Whoever stands in for them may do so at a place that this profile does not reach.
+        async with house.store.work(visitor.actor, EVERYWHERE, visitor.now) as session:
+            user = await session.get_one(User, visitor.user.id)
+            await end_everywhere(session, user, visitor.now)
+            place = visitor.actor.standing.tenant_id
+            record(
+                session,
+                Verb.SIGNED_OUT_EVERYWHERE,
+                None,
+                place=place,
+                named=("users", str(user.id), user.name),
+            )
+    _ = speech(request)
+    return out(request, _("You are signed out everywhere."))
+
+
+def out(request: Request[Visitor, Any, Any], say: str) -> Response[Any]:
+    """To the sign-in page, without the cookie."""
+    answer = see_other(request, "/sign-in", say=say)
+    see_out(request, answer)
+    return answer
+
+
+async def who_says_so(house: House, visitor: Visitor, attempt: Attempt, email: str) -> User | None:
+    """The person with that address, known to the house or not. TooMany when there were too many failures lately."""
+    actor = Actor.house("sign-in", visitor.origin)
+    async with house.store.work(actor, EVERYWHERE, visitor.now, writes=False) as session:
+        await hold_back(session, attempt, visitor.now)
+        return await find_by_email(session, email)
+
+
+async def begin(
+    request: Request[Visitor, Any, Any], attempt: Attempt, proven: User, renewed: str | None
+) -> tuple[Identity, str] | None:
+    """A new sign-in for who has just proved who they are; None when they have no place to be.
+
+    The browser's old one gives way to it, so that a cookie set by somebody else is worth nothing.
+    """
+    visitor, house = request.user, request.app.state.house
+    actor = Actor.house("sign-in", visitor.origin)
+    async with house.store.work(actor, EVERYWHERE, visitor.now) as session:
+        await hold_back(session, attempt, visitor.now)
+        user = await session.get_one(User, proven.id)
+        identities = await live_identities(session, user_id=user.id)
+        if not identities or user.password_hash != proven.password_hash:
+            return None
+        if renewed is not None:
+            user.password_hash = renewed
+            record(session, Verb.PASSWORD_REHASHED, user)
+            await session.flush()
+        old = visitor.sign_in
+        again = old is not None and old.user_id == user.id
+        chosen = next((each for each in identities if again and old and each.membership_id == old.membership_id), None)
+        identity = chosen or identities[0]
+        if old is not None and not again:
+            await give_way(session, visitor, old)
+        begun, secret = await SignIn.start(
+            session, identity, visitor.origin, request.headers.get("user-agent", ""), visitor.now
+        )
+        if old is not None and again:
+            await hand_over(session, old, begun, visitor.now)
+        return identity, secret
+
+
+def destination(wanted: str, identity: Identity | None) -> str:
+    """Where one was going, when that is a page of this panel; else one's own start."""
+    seeing = identity is not None and Permission.SEE_PEOPLE in RIGHTS[identity.role].may
+    return local_path(wanted, "/" if seeing else "/home")
+
+
+async def form(
+    request: Request[Visitor, Any, Any], fields: Fields, error: str | None = None, status: int = 200
+) -> Template:
+    """The sign-in page, with what was typed (never the password) and where it leads."""
+    seed = visiting(request)
+    wanted = local_path(fields.text("next"), "")
+    answer = page(
+        request,
+        "sign-in/sign_in.html",
+        status=status,
+        forms_to=await origins_of(request, wanted),
+        title=speech(request)("Sign in"),
+        wanted=wanted,
+        reauth="1" if fields.text("reauth") else "",
+        email=fields.text("email")[:254],
+        errors={"": error} if error else {},
+    )
+    remember_visit(request, answer, seed)
+    return answer
+
+
+async def origins_of(request: Request[Visitor, Any, Any], wanted: str) -> tuple[str, ...]:
+    """The app that a login goes back to: Chromium asks the form's policy along every redirect."""
+    parts = urlsplit(wanted)
+    if parts.path != "/oauth/authorize":
+        return ()
+    asked = parse_qs(parts.query)
+    client_id, redirect_uri = (asked.get(name, [""])[0] for name in ("client_id", "redirect_uri"))
+    visitor, house = request.user, request.app.state.house
+    actor = Actor.house("sign-in", visitor.origin)
+    async with house.store.work(actor, EVERYWHERE, visitor.now, writes=False) as session:
+        app = await find_client(session, client_id)
+    if app is None or not app.accepts(redirect_uri):
+        return ()
+    return (origin_of(redirect_uri),)
+
+
+def origin_of(address: str) -> str:
+    """Scheme, host and port of an app's address; the scheme alone of a native app's own."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
+
+
+ROUTES = [ask, prove, sign_out, sign_out_everywhere]

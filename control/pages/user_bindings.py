@@ -1,0 +1,117 @@
+"""The User Bindings tab: whose extension one's own app logins open as, and what stood there before."""
+
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import sqlalchemy as sa
+from litestar import Request, Response, get, post
+from litestar.params import Parameter
+from litestar.response import Redirect
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bindings.binding import Binding
+from control.binding_form import FIELDS, bind, choices_for
+from control.doors import session_of
+from control.fields import Fields, Id, read_fields
+from control.forms import errors_of
+from control.shell import page, see_other
+from control.shown_bindings import may_bind, shown
+from control.speech import speech
+from control.user_tabs import crumbs, user_tabs
+from control.visitor import Visitor
+from tenants.people import find_user
+from tenants.refusals import OutOfReach, Refusal
+from tenants.roles import Permission
+
+KEPT = 20
+"""How many ended bindings are shown."""
+
+changing = asynccontextmanager(session_of)
+
+
+@get("/users/{user_id:int}/bindings", may=Permission.SEE_STAND_INS, outlives=False, include_in_schema=False)
+async def tab(
+    request: Request[Visitor, Any, Any],
+    session: AsyncSession,
+    user_id: Id,
+    apps: Annotated[list[str] | None, Parameter(query="apps")] = None,
+) -> Response[Any]:
+    """The tab, with the form for oneself; choosing a phone system asks for the same page again."""
+    typed = {name: (request.query_params.get(name, ""),) for name in (*FIELDS, "q")}
+    return await show(request, session, user_id, Fields({**typed, "apps": tuple(apps or ())}))
+
+
+@post("/users/{user_id:int}/bindings", may=Permission.STAND_IN, outlives=True, include_in_schema=False)
+async def save(request: Request[Visitor, Any, Any], user_id: Id) -> Response[Any]:
+    """Bind oneself; what a rule refuses comes back as the same form with the rule's sentence."""
+    fields, visitor = await read_fields(request), request.user
+    if visitor.actor is None:
+        raise OutOfReach
+    if visitor.sign_in is not None and not visitor.sign_in.fresh(visitor.now):
+        return prove_again(user_id, fields)
+    try:
+        async with changing(request) as session:
+            binding = await bind(session, visitor.actor, user_id, fields, visitor.now)
+    except OutOfReach:
+        raise
+    except Refusal as refusal:
+        async with changing(request) as session:
+            return await show(request, session, user_id, fields, refusal)
+    _ = speech(request)
+    said = _("Saved. From your next login your apps open as %(name)s, ext %(number)s at %(tenant)s.") % {
+        "name": binding.subject_name,
+        "number": binding.number,
+        "tenant": binding.tenant_name,
+    }
+    return see_other(request, f"/users/{user_id}/bindings", say=said)
+
+
+def prove_again(user_id: int, fields: Fields) -> Response[Any]:
+    """The last proof is too old for a stand-in: the password first, then the form as it was."""
+    typed = {name: fields.all(name) for name in FIELDS if fields.all(name)}
+    back = f"/users/{user_id}/bindings?{urlencode(typed, doseq=True)}"
+    return Redirect("/sign-in", query_params={"next": back, "reauth": "1"}, status_code=303)
+
+
+async def show(
+    request: Request[Visitor, Any, Any],
+    session: AsyncSession,
+    user_id: int,
+    fields: Fields,
+    refusal: Refusal | None = None,
+) -> Response[Any]:
+    """The tab as it is drawn: what holds now, the form, and what held before."""
+    visitor = request.user
+    if visitor.actor is None:
+        raise OutOfReach
+    user = await find_user(session, user_id)
+    own = visitor.user is not None and visitor.user.id == user.id
+    settable = own and may_bind(visitor.actor)
+    theirs = sa.select(Binding).where(Binding.user_id == user.id).order_by(Binding.id.desc())
+    now_open = await session.scalars(theirs.where(Binding.ended_at.is_(None)))
+    ended = await session.scalars(theirs.where(Binding.ended_at.is_not(None)).limit(KEPT))
+    errors = errors_of(refusal)
+    return page(
+        request,
+        "users/bindings.html",
+        status=refusal.status if refusal else 200,
+        title=user.name,
+        crumbs=crumbs(request, user),
+        user=user,
+        tabs=user_tabs(request, user, "bindings"),
+        own=own,
+        settable=settable,
+        choices=await choices_for(session, fields) if settable else None,
+        typed={name: fields.text(name) for name in (*FIELDS, "q")} | {"apps": fields.all("apps")},
+        errors={FORM_FIELD.get(field, field): sentence for field, sentence in errors.items()},
+        rule=refusal.rule if refusal else None,
+        current=await shown(session, list(now_open), visitor.actor, visitor.now),
+        ended=await shown(session, list(ended), visitor.actor, visitor.now),
+    )
+
+
+FORM_FIELD = {"ends_at": "until"}
+"""Where the form calls a field otherwise than the record does."""
+
+ROUTES = [tab, save]

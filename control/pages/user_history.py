@@ -1,0 +1,38 @@
+"""The History tab of a user: what was done to the person and their memberships, as far as the reader sees."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from litestar import Request, Response, get
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from control.asked import words_in
+from control.fields import Id
+from control.history import entries_of
+from control.shell import page
+from control.user_tabs import crumbs, user_tabs
+from control.visitor import Visitor
+from tenants.people import Membership, find_user
+from tenants.roles import Permission
+
+
+@get("/users/{user_id:int}/history", may=Permission.READ_HISTORY, outlives=False, include_in_schema=False)
+async def history(request: Request[Visitor, Any, Any], session: AsyncSession, user_id: Id) -> Response[Any]:
+    """The tab, newest first."""
+    user = await find_user(session, user_id)
+    theirs = await session.scalars(sa.select(Membership.id).where(Membership.user_id == user.id))
+    cursor = words_in(request.query_params, "cursor") or None
+    also = [("memberships", number) for number in theirs]
+    return page(
+        request,
+        "users/history.html",
+        title=user.name,
+        crumbs=crumbs(request, user),
+        tabs=user_tabs(request, user, "history"),
+        user=user,
+        told=await entries_of(session, request.user, "users", user.id, also=also, cursor=cursor),
+        cursor=cursor,
+    )
+
+
+ROUTES = [history]
