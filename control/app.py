@@ -18,6 +18,7 @@ from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
 from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
 
@@ -94,8 +95,16 @@ def create_app(
 def _openapi() -> OpenAPIConfig:
     # The document alone: every bundled viewer fetches its script from elsewhere.
     doors = {"may": ANYONE, "outlives": False, "credential": "none"}
-    router = Router("/schema", route_handlers=[], opt=doors)
-    return OpenAPIConfig(title="Understudy", version="1", openapi_router=router, render_plugins=[JsonRenderPlugin()])
+    bearer = SecurityScheme(type="http", scheme="bearer", description="An API key: it acts as one membership.")
+    return OpenAPIConfig(
+        title="Understudy",
+        version="1",
+        description="The control panel for programs. Errors are problem+json; `rule` names what refused.",
+        components=Components(security_schemes={"bearer": bearer}),
+        use_handler_docstrings=True,
+        openapi_router=Router("/schema", route_handlers=[], opt=doors, include_in_schema=False),
+        render_plugins=[JsonRenderPlugin()],
+    )
 
 
 def _templates() -> JinjaTemplateEngine:

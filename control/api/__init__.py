@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar import Request, Response, Router
 from litestar.di import Provide
-from litestar.exceptions import NotFoundException, ValidationException
+from litestar.exceptions import ValidationException
 from litestar.types import ControllerRouterHandler
 from sqlalchemy.exc import IntegrityError
 
@@ -26,7 +26,7 @@ from control.api import (
 )
 from control.api.lists import listing
 from control.visitor import Visitor
-from tenants.refusals import Conflict
+from tenants.refusals import Conflict, Invalid, OutOfReach
 
 NOUNS = {
     "me": me.ROUTES,
@@ -63,7 +63,9 @@ def not_valid(request: Request[Visitor, Any, Any], error: ValidationException) -
     """Input that breaks its schema is 422 with the fields; an id in the address that cannot be one is not there."""
     found = [each for each in (error.extra if isinstance(error.extra, list) else []) if isinstance(each, dict)]
     if any(each.get("source") == "path" for each in found):
-        return answers.http_error(request, NotFoundException())
+        return answers.refused(request, OutOfReach())
+    if any(each.get("message") == "'data'" for each in found):
+        return answers.refused(request, Invalid("A body is needed: a JSON object."))
     errors = [{"field": str(each.get("key", "")), "detail": str(each.get("message", ""))} for each in found]
     detail = errors[0]["detail"] if errors else "The input breaks a rule."
     return answers.answer(request, 422, detail, rule="invalid", errors=errors)

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from litestar import Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.handlers.http_handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example
+from litestar.openapi.spec import Example, OpenAPIType, Operation, Parameter, Schema
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control.api.shapes import Problem
@@ -40,6 +41,7 @@ def _problem(status: int, rule: str, sentence: str) -> ResponseSpec:
 
 
 _READING = {
+    400: _problem(400, "400", "The body is no JSON."),
     401: _problem(401, "401", "No key, or one that is spent, revoked or of somebody who is not active."),
     403: _problem(403, "permission", "In reach, but this role or key may not do it."),
     404: _problem(404, "reach", "Out of reach, or not there at all: never told apart."),
@@ -49,6 +51,21 @@ _CHANGE = {
     **_READING,
     409: _problem(409, "conflict", "The record is not in a state that allows this, or the Idempotency-Key was used."),
 }
+
+
+@dataclass
+class Change(Operation):
+    """A change in the API's description: it takes an Idempotency-Key."""
+
+    def __post_init__(self) -> None:
+        """Add the header to what the handler takes by itself."""
+        key = Parameter(
+            name="Idempotency-Key",
+            param_in="header",
+            schema=Schema(type=OpenAPIType.STRING, min_length=1, max_length=LENGTH),
+            description="The same request with the same key is done once and answered alike, secrets left out.",
+        )
+        self.parameters = [*(self.parameters or []), key]
 
 
 def reads(path: str, *, may: Permission | str, summary: str) -> get:
@@ -77,7 +94,7 @@ def removes(
 
 def _changes(method: Callable[..., HTTPRouteHandler], path: str, **said: Any) -> Callable[[Handler], HTTPRouteHandler]:
     def put_up(handler: Handler) -> HTTPRouteHandler:
-        return method(path, credential="key", responses=_CHANGE, **said)(once(handler))
+        return method(path, credential="key", responses=_CHANGE, operation_class=Change, **said)(once(handler))
 
     return put_up
 
