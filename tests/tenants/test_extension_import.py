@@ -17,7 +17,7 @@ from tenants.people import find_membership
 from tenants.phones import Extension, PhoneSystem, find_phone_system
 from tenants.refusals import Conflict, NotPermitted, OutOfReach
 from tenants.store import Store
-from tenants.trail import Entry, canonical
+from tenants.trail import Entry, canonical, record
 from tenants.verbs import Verb
 from tests.cast import NOW, Cast, house_work, work_as
 from tests.fold import misfits
@@ -182,6 +182,16 @@ async def test_one_person_may_have_two_numbers_and_is_invited_once(store: Store,
     await bring(store, cast, both)
     bea = cast.membership_id("Bea")
     assert {membership for _, membership in (await bakery(store, cast)).values() if membership} == {bea}
+
+
+async def test_whose_invitation_was_withdrawn_is_invited_again(store: Store, cast: Cast) -> None:
+    await bring(store, cast, [row("203", None, "bo@bakery.example")])
+    async with house_work(store) as session:
+        invitation = (await session.scalars(sa.select(Invitation))).one()
+        invitation.revoked_at = NOW
+        record(session, Verb.INVITATION_PREPARED, invitation)
+    assert (await bring(store, cast, [row("203", None, "bo@bakery.example")])).invitations == 1
+    assert await invited(store) == ["bo@bakery.example"] * 2
 
 
 async def test_an_empty_cell_takes_nothing_away(store: Store, cast: Cast) -> None:
