@@ -6,6 +6,7 @@ from control.pages import (
     account,
     acting,
     api_keys,
+    apps,
     bindings,
     companies,
     company,
@@ -21,6 +22,7 @@ from control.pages import (
     own_sign_ins,
     password,
     phone_systems,
+    resolve,
     setup,
     sign_in,
     user_bindings,
@@ -55,4 +57,6 @@ def routes() -> list[ControllerRouterHandler]:
         *extension.ROUTES,
         *licences.ROUTES,
         *history.ROUTES,
+        *apps.ROUTES,
+        *resolve.ROUTES,
     ]
