@@ -12,11 +12,14 @@ from tenants.people import Membership, User
 from tenants.refusals import Conflict
 from tenants.roles import Role
 from tenants.sign_in import find_by_email
+from tenants.text import email_address, named
 from tenants.trail import record
 from tenants.tree import Kind, Tenant
 from tenants.verbs import Verb
 
 HOUSE = Actor.house("set-up")
+LOCK = 0x53455455
+"""The advisory lock of set-up ("SETU")."""
 
 
 def set_up_token(settings: Settings) -> str:
@@ -38,10 +41,19 @@ async def set_up(
     session: AsyncSession, organization: str, name: str, email: str, password_hash: str, now: datetime
 ) -> Membership:
     """Found the platform with its first admin. Raises Conflict once anybody ever was."""
+    await _one_at_a_time(session)
     if not await never_set_up(session):
         raise Conflict("Understudy is set up already.", rule="set_up")
+    # Before the first id is taken: PostgreSQL's sequences do not roll back, and the platform is number 1.
+    name, email = named(name), email_address(email)
     root = await root_tenant(session) or await Tenant.found(session, None, Kind.PLATFORM, organization, None, now)
     return await make_admin(session, root, name, email, password_hash, now)
+
+
+async def _one_at_a_time(session: AsyncSession) -> None:
+    """Of two who set up at once the second one waits, and is too late. SQLite has one writer anyway."""
+    if (await session.connection()).dialect.name == "postgresql":
+        await session.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
 
 
 async def make_admin(

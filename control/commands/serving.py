@@ -2,11 +2,7 @@
 
 import asyncio
 import contextlib
-import logging
-import sys
-from typing import Any
 
-import structlog
 import uvicorn
 from litestar import Litestar
 from litestar.serialization import encode_json
@@ -15,6 +11,7 @@ from sqlalchemy.engine import make_url
 from bindings.keys import rotate
 from control.app import create_app
 from control.commands.opening import EVERYWHERE, TERMINAL, open_store, opened
+from control.log import configure
 from control.set_up import never_set_up, set_up_token
 from control.settings import Settings
 from tenants.schema import grant, migrate
@@ -61,24 +58,9 @@ def listen(host: str, port: int) -> None:
 
 
 def application() -> Litestar:
-    """The app of this process, with its log set up: one JSON object per line on standard error."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(serializer=_line),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
-        cache_logger_on_first_use=True,
-    )
+    """The app of this process, with its log set up."""
+    configure()
     return create_app(Settings.load())
-
-
-def _line(fields: dict[str, Any], **_: Any) -> bytes:
-    return encode_json(fields, str)
 
 
 async def migrate_tables() -> str:

@@ -18,13 +18,15 @@ import sqlalchemy as sa
 from bindings.keys import SigningKey
 from control.cli import main
 from control.commands import serving
-from control.set_up import set_up_token
+from control.set_up import set_up, set_up_token
 from control.settings import Settings
 from tenants.api_keys import PREFIX, ApiKey
 from tenants.credentials import digest, verify_password
 from tenants.invitations import Invitation
 from tenants.people import Membership, User, find_membership, find_user
 from tenants.phones import Extension, PhoneSystem
+from tenants.reach import ROOT
+from tenants.refusals import Conflict
 from tenants.schema import current
 from tenants.sign_in import SignIn
 from tenants.store import Store
@@ -169,6 +171,36 @@ async def test_the_first_admin_of_a_new_house(bare: Terminal, new_house: Store) 
     assert (membership.role, membership.tenant_id) == ("admin", root.id)
     [password] = re.findall(r"this once: (\S+)", said.out)
     assert await verify_password(password, ada.password_hash) == (True, None)
+
+
+@pytest.fixture
+async def new_server(cluster: Cluster, bare: Terminal, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
+    """A house on PostgreSQL with nobody in it."""
+    url = cluster.url("cli_nobody")
+    cluster.create_database("cli_nobody")
+    monkeypatch.setenv("UNDERSTUDY_DATABASE_URL", url)
+    await bare("migrate")
+    store = Store(url)
+    yield store
+    await store.close()
+    cluster.drop_database("cli_nobody")
+
+
+async def test_of_two_who_set_up_at_once_one_is_too_late(new_server: Store) -> None:
+    async def by(name: str) -> None:
+        async with house_work(new_server) as session:
+            await set_up(session, name, name, f"{name}@acme.example", "no password", NOW)
+
+    ended = await asyncio.gather(by("ada"), by("eve"), by("ida"), return_exceptions=True)
+    assert [type(each) for each in ended if each] == [Conflict, Conflict]
+    assert (await count(new_server, User), await count(new_server, Tenant)) == (1, 1)
+
+
+async def test_a_mistyped_address_does_not_cost_the_platform_its_place(bare: Terminal, new_server: Store) -> None:
+    assert refused(await bare("admin", "create", "ada at acme", "--name", "Ada"), "not an e-mail address")
+    assert (await bare("admin", "create", "ada@acme.example")).code == 0
+    async with house_work(new_server) as session:
+        assert list(await session.scalars(sa.select(Tenant.path))) == [ROOT]
 
 
 async def test_an_admin_is_made_where_the_tenant_says(terminal: Terminal, store: Store, cast: Cast) -> None:
