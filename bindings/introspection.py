@@ -6,7 +6,7 @@ from typing import Any
 
 from bindings.claims import access_token_claims, claims_of
 from bindings.clients import Credentials, Rejected, confidential, no_such_client
-from bindings.standing import ACCESS, REFRESH, Held, Spell, Standing, by_token
+from bindings.standing import ACCESS, REFRESH, Client, Held, Spell, Standing, by_token
 from bindings.tokens import ACCESS_TYPE, Issuer
 from tenants.credentials import digest
 
@@ -28,7 +28,7 @@ async def introspect(
     if not confidential(standing.client):
         raise no_such_client()
     held, spell = standing.held, standing.spell
-    if held is None or spell is None or not standing.active(now) or not _agrees(said, spell):
+    if held is None or spell is None or not standing.active(now) or not _agrees(said, standing.client, spell):
         return INACTIVE
     return {"active": True, "token_type": "Bearer" if kind == ACCESS else "refresh_token"} | _claims(
         issuer, standing, held, spell, jti=hashed if kind == ACCESS else None
@@ -50,7 +50,9 @@ async def standing_of(issuer: Issuer, token: str, now: datetime) -> Standing:
         raise no_good_token()
     async with issuer.store.hot.connect() as connection:
         standing = await by_token(connection, said["client_id"], ACCESS, said["jti"])
-    if standing is None or standing.spell is None or not standing.active(now) or not _agrees(said, standing.spell):
+    if standing is None or standing.spell is None or not standing.active(now):
+        raise no_good_token()
+    if not _agrees(said, standing.client, standing.spell):
         raise no_good_token()
     return standing
 
@@ -71,15 +73,16 @@ def no_good_token() -> Rejected:
     return Rejected("invalid_token", "The access token is not valid any more.", 401)
 
 
-def _agrees(said: Mapping[str, Any] | None, spell: Spell) -> bool:
-    """The token speaks of the very people its row does: within one login they never change."""
+def _agrees(said: Mapping[str, Any] | None, client: Client, spell: Spell) -> bool:
+    """The token speaks of the very app and people that its row does: within one login they never change."""
     if said is None:
         return True
     facts = spell.facts
     act = said.get("act")
     acting = act.get("sub") if isinstance(act, dict) else None
     actor = str(facts.actor_id) if facts.stand_in is not None else None
-    return (said.get("sid"), said.get("sub"), acting) == (facts.sid, str(facts.subject_id), actor)
+    told = (said.get("client_id"), said.get("sid"), said.get("sub"), acting)
+    return told == (client.client_id, facts.sid, str(facts.subject_id), actor)
 
 
 def _claims(issuer: Issuer, standing: Standing, held: Held, spell: Spell, *, jti: str | None) -> dict[str, Any]:

@@ -11,8 +11,11 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from litestar import Litestar
 
+from bindings.apps import App
+from tenants.actor import Actor
 from tenants.sign_in import SignIn
 from tenants.store import Store
+from tenants.tree import Tenant
 from tests.cast import ORIGIN, Cast, Clock, house_work
 
 ISSUER = "http://localhost:8000"
@@ -36,7 +39,9 @@ class Panel:
 
     def browser(self) -> httpx.AsyncClient:
         """A browser that nobody is signed in with."""
-        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=ISSUER)
+        # Litestar types its messages more narrowly than httpx does.
+        app: Any = self.app
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ISSUER)
 
     async def sign_in(self, name: str, browser: httpx.AsyncClient | None = None) -> httpx.AsyncClient:
         """Somebody's browser, after they proved who they are."""
@@ -151,3 +156,26 @@ def told(answer: httpx.Response) -> dict[str, str]:
     """What an answer sends to the app; the answer has to be a redirect."""
     assert answer.status_code == 302, answer.text
     return {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
+
+
+def next_of(answer: httpx.Response) -> str:
+    """Where the sign-in page will lead to."""
+    return parse_qs(urlsplit(answer.headers["location"]).query)["next"][0]
+
+
+async def app_of(panel: Panel, owner: str, client_id: str, kind: str = "web", uris: list[str] | None = None) -> Client:
+    """Another app, which somebody of the tree registered."""
+    uris = uris or [f"https://{client_id}.example/callback"]
+    async with house_work(panel.store, panel.clock.now) as session:
+        tenant = await session.get_one(Tenant, panel.cast.tenant(owner).id)
+        _, secret = await App.register(
+            session,
+            Actor.house("the story"),
+            tenant,
+            name=client_id,
+            client_id=client_id,
+            redirect_uris=uris,
+            kind=kind,
+            now=panel.clock.now,
+        )
+    return Client(panel, client_id, panel.browser(), secret, uris[0])
