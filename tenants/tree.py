@@ -98,6 +98,8 @@ class Tenant(Record, Audited, PolicyColumns):
         if (await session.scalars(taken)).first() is not None:
             raise Invalid(f"“{slug}” is already used under {parent.name if parent else 'the root'}.", field="slug")
         number = await numbered(session, cls.__tablename__)
+        if parent is None:
+            number = 1  # The root's path is a constant; a sequence does not go back after a failed first founding.
         tenant = cls(
             id=number,
             parent_id=parent.id if parent else None,
