@@ -1,5 +1,6 @@
 """What the panel said "done" to: the list that the database is held against."""
 
+import asyncio
 from dataclasses import dataclass
 
 
@@ -40,3 +41,23 @@ class Refreshed:
 
 
 Ack = Bound | Released | LoggedIn | Refreshed
+
+
+class Ledger:
+    """All acknowledgements, in the order in which they were heard."""
+
+    def __init__(self) -> None:
+        self.acks: list[Ack] = []
+        self._heard = asyncio.Event()
+
+    def note(self, ack: Ack) -> None:
+        """The panel has just said so."""
+        self.acks.append(ack)
+        self._heard.set()
+
+    async def hear(self, count: int) -> None:
+        """Wait for so many more."""
+        wanted = len(self.acks) + count
+        while len(self.acks) < wanted:
+            self._heard.clear()
+            await self._heard.wait()

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tenants.api_keys import SCOPES, ApiKey
 from tenants.people import Membership
 from tenants.sign_in import SignIn
 from tenants.store import Store
 from tests.cast import ORIGIN, Cast, house_work
+from tests.kills.acks import Ledger
 from tests.kills.server import PATIENCE, Panel
 from tests.kills.verdict import judge
 from tests.kills.worker import Target, Worker
@@ -26,8 +28,10 @@ CREW = {
     "Pia": (("Dairy", "101"),),
 }
 """Who works, and whom they bind to: people who hold both products."""
-SOONEST, LATEST = 0.05, 1.5
-"""Seconds from the start of work until the kill."""
+MOST_HEARD = 40
+"""Acknowledgements in a round until the kill, at most."""
+LONGEST = 0.05
+"""Seconds that it waits after the last of them, at most: any moment of a request, on a quick machine and a slow one."""
 
 
 @dataclass
@@ -57,23 +61,23 @@ async def kill_again_and_again(
     begun = time.monotonic()
     with reserved_port() as port:
         panel = Panel(database, folder, port)
-        workers = await crew(panel, cast, chance)
+        ledger = Ledger()
+        workers = await crew(panel, cast, chance, ledger)
         for number in range(1, rounds + 1):
-            await one_round(panel, workers, chance.uniform(SOONEST, LATEST))
+            await one_round(panel, workers, ledger, chance.randrange(MOST_HEARD), chance.uniform(0, LONGEST))
             tell(number)
         rest(panel)
-    acks = [ack for worker in workers for ack in worker.acks]
     store, now = Store(database), datetime.now(UTC)
     try:
         async with house_work(store, now) as session:
-            misses = await judge(session, acks)
+            misses = await judge(session, ledger.acks)
     finally:
         await store.close()
-    counts = Counter(type(ack).__name__ for ack in acks)
+    counts = Counter(type(ack).__name__ for ack in ledger.acks)
     return Figures(rounds, time.monotonic() - begun, counts, sum(worker.cut_off for worker in workers), misses)
 
 
-async def crew(panel: Panel, cast: Cast, chance: random.Random) -> list[Worker]:
+async def crew(panel: Panel, cast: Cast, chance: random.Random, ledger: Ledger) -> list[Worker]:
     """Everybody with a key and a sign-in, made by the product's own verbs."""
     store, now = Store(panel.database), datetime.now(UTC)
     workers = []
@@ -96,6 +100,7 @@ async def crew(panel: Panel, cast: Cast, chance: random.Random) -> list[Worker]:
                     {panel.settings.cookie("sign-in"): cookie},
                     cast.secrets,
                     random.Random(chance.random()),
+                    ledger,
                 )
             )
     finally:
@@ -103,13 +108,17 @@ async def crew(panel: Panel, cast: Cast, chance: random.Random) -> list[Worker]:
     return workers
 
 
-async def one_round(panel: Panel, workers: list[Worker], until_kill: float) -> None:
-    """Start, work, kill -9 in the middle of it. Raises what a worker was surprised by."""
+async def one_round(panel: Panel, workers: list[Worker], ledger: Ledger, count: int, pause: float) -> None:
+    """Start, work until so much is acknowledged, and kill -9 in the middle. Raises what surprised a worker."""
     process = panel.start()
     work = asyncio.gather(*(worker.work(panel.address) for worker in workers))
+    heard = asyncio.ensure_future(ledger.hear(count))
+    either: set[asyncio.Future[Any]] = {work, heard}
     try:
-        await asyncio.wait([asyncio.ensure_future(work)], timeout=until_kill)
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.sleep(pause)
     finally:
+        heard.cancel()
         process.kill()
         process.join(PATIENCE)
     await work

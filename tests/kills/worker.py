@@ -5,14 +5,14 @@ import hashlib
 import json
 import random
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
 from tenants.credentials import digest
-from tests.kills.acks import Ack, Bound, LoggedIn, Refreshed, Released
+from tests.kills.acks import Bound, Ledger, LoggedIn, Refreshed, Released
 
 CALLBACKS = {name: f"http://{name}.localhost:8001/callback" for name in ("softphone", "desk-client")}
 """The apps to log in to, as the cast is seeded. Nobody listens there."""
@@ -41,7 +41,7 @@ class Worker:
     cookies: dict[str, str]
     client_secrets: dict[str, str]
     chance: random.Random
-    acks: list[Ack] = field(default_factory=list)
+    ledger: Ledger
     cut_off: int = 0
     """Requests that a kill left without an answer."""
 
@@ -51,6 +51,8 @@ class Worker:
             try:
                 while True:
                     await self.one_story(http)
+            except httpx.ConnectError:
+                return
             except httpx.TransportError:
                 self.cut_off += 1
 
@@ -70,12 +72,12 @@ class Worker:
         wanted = {"user": self.user_id, "extension": target.extension_id, "reason": "A story about kills"}
         answer = await http.post("/api/v1/bindings", json=wanted, headers=self.bearer())
         binding_id = int(expect(answer, 201).json()["id"])
-        self.acks.append(Bound(binding_id, self.user_id, target.extension_id))
+        self.ledger.note(Bound(binding_id, self.user_id, target.extension_id))
         return binding_id
 
     async def release(self, http: httpx.AsyncClient, binding_id: int) -> None:
         expect(await http.delete(f"/api/v1/bindings/{binding_id}", headers=self.bearer()), 204)
-        self.acks.append(Released(binding_id))
+        self.ledger.note(Released(binding_id))
 
     async def log_in(self, http: httpx.AsyncClient, app: str, target: Target, binding_id: int) -> dict[str, Any]:
         verifier = secrets.token_urlsafe(48)
@@ -90,7 +92,7 @@ class Worker:
         claims = payload(tokens["id_token"])
         if claims["sub"] != str(target.membership_id) or claims["act"]["sub"] != str(self.membership_id):
             raise Surprise(f"a login bound to {target} gave {claims}")
-        self.acks.append(
+        self.ledger.note(
             LoggedIn(
                 claims["sid"], target.membership_id, self.membership_id, binding_id, digest(tokens["refresh_token"])
             )
@@ -118,7 +120,7 @@ class Worker:
         spent = tokens["refresh_token"]
         fresh = await self.ask_for_tokens(http, app, {"grant_type": "refresh_token", "refresh_token": spent})
         sid = payload(fresh["access_token"])["sid"]
-        self.acks.append(Refreshed(sid, digest(spent), digest(fresh["refresh_token"])))
+        self.ledger.note(Refreshed(sid, digest(spent), digest(fresh["refresh_token"])))
         return fresh
 
     async def expect_over(self, http: httpx.AsyncClient, app: str, tokens: dict[str, Any]) -> None:
