@@ -1,6 +1,6 @@
 """Home: a person's own extensions and apps, their own bindings, and who stands in for them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 from bindings.apps import App
 from bindings.binding import Binding
 from control.doors import SIGNED_IN
-from control.history import told
+from control.history import Line, told
 from control.shell import page
 from control.shown_bindings import may_bind, shown
 from control.speech import speech
@@ -55,9 +55,14 @@ async def home(request: Request[Visitor, Any, Any], session: AsyncSession) -> Re
         apps=await apps_to_open(session),
         bindings=await shown(session, bindings, visitor.actor, visitor.now),
         onto=await shown(session, onto, visitor.actor, visitor.now),
-        accesses=await told(session, visitor, accesses, limit=ACCESSES),
+        accesses=[in_brief(line) for line in (await told(session, visitor, accesses, limit=ACCESSES)).lines],
         own_tab=f"/users/{who.user_id}/bindings" if may_bind(visitor.actor) else None,
     )
+
+
+def in_brief(line: Line) -> Line:
+    """Who, when and why; the fields of the record and its page are for who reads history."""
+    return replace(line, changes=[], href="")
 
 
 async def own_extensions(session: AsyncSession, membership_id: int) -> list[Own]:

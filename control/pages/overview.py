@@ -1,5 +1,6 @@
 """Overview: what lies in reach in numbers, whose app logins open as somebody else, and what happened last."""
 
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.binding import Binding
 from control.doors import SIGNED_IN
-from control.history import told
+from control.history import Line, told
 from control.shell import page
 from control.shown_bindings import may_bind, shown
 from control.speech import speech
@@ -37,6 +38,7 @@ async def overview(request: Request[Visitor, Any, Any], session: AsyncSession) -
     newest = sa.select(Binding).where(Binding.ended_at.is_(None)).order_by(Binding.id.desc()).limit(LATEST)
     bindings = list(await session.scalars(newest)) if actor.may(Permission.SEE_STAND_INS) else []
     reads = actor.may(Permission.READ_HISTORY)
+    latest = (await told(session, request.user, sa.select(Entry), limit=LATEST)).lines if reads else []
     return page(
         request,
         "overview.html",
@@ -44,11 +46,17 @@ async def overview(request: Request[Visitor, Any, Any], session: AsyncSession) -
         tiles=await tiles(request, session, actor),
         bindings=await shown(session, bindings, actor, request.user.now),
         sees_bindings=actor.may(Permission.SEE_STAND_INS),
-        latest=await told(session, request.user, sa.select(Entry), limit=LATEST) if reads else None,
+        reads=reads,
+        latest=[in_brief(line) for line in latest],
         own_tab=f"/users/{actor.standing.user_id}/bindings" if may_bind(actor) else None,
         grows=actor.may(Permission.MANAGE_TENANTS) and actor.standing.tenant_kind != "customer",
         invites=actor.may(Permission.INVITE_MEMBERS),
     )
+
+
+def in_brief(line: Line) -> Line:
+    """A line without the fields of a new record, which its own page shows: only what was something else before."""
+    return replace(line, changes=[each for each in line.changes if each["secret"] or each["before"]])
 
 
 async def tiles(request: Request[Visitor, Any, Any], session: AsyncSession, actor: Actor) -> list[dict[str, Any]]:

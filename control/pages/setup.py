@@ -45,12 +45,16 @@ async def make(request: Request[Visitor, Any, Any]) -> Response[Any]:
         return form(request, fields, errors, 422)
     password_hash = await hash_password(fields.text("password"))
     actor = Actor.house("set-up", visitor.origin)
-    async with house.store.work(actor, EVERYWHERE, visitor.now) as session:
-        organization, name, email = (fields.text(each) for each in TYPED)
-        membership = await set_up(session, organization, name, email, password_hash, visitor.now)
-        identity = (await live_identities(session, membership_id=membership.id))[0]
-        browser = request.headers.get("user-agent", "")
-        _row, secret = await SignIn.start(session, identity, visitor.origin, browser, visitor.now)
+    try:
+        async with house.store.work(actor, EVERYWHERE, visitor.now) as session:
+            organization, name, email = (fields.text(each) for each in TYPED)
+            membership = await set_up(session, organization, name, email, password_hash, visitor.now)
+            identity = (await live_identities(session, membership_id=membership.id))[0]
+            browser = request.headers.get("user-agent", "")
+            _row, secret = await SignIn.start(session, identity, visitor.origin, browser, visitor.now)
+    except Invalid as refusal:
+        # The organization's short name is made from its name, which is all that was asked for.
+        return form(request, fields, {"organization": refusal.sentence}, 422)
     onward = Redirect("/", status_code=303)
     let_in(request, onward, secret)
     return onward
