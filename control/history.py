@@ -192,7 +192,7 @@ def _line(entry: Entry, names: Names, zone: str, now: datetime, locale: str) -> 
 def who_of(entry: Entry, locale: str) -> str:
     """The real person; the house itself is called by the product's name."""
     if entry.via == Via.SYSTEM:
-        return words(locale).gettext("Understudy (%(what)s)") % {"what": entry.actor_name.removeprefix("system: ")}
+        return words(locale).gettext("Understudy, %(what)s") % {"what": entry.actor_name.removeprefix("system: ")}
     return entry.actor_name
 
 
@@ -223,8 +223,8 @@ def changes_of(entry: Entry, names: Names, zone: str, now: datetime, locale: str
     labels = field_labels(locale)
     shown = []
     for key, change in entry.changes.items():
-        if key not in labels:
-            continue
+        if key not in labels or change in ([None, False], [None, 0]):
+            continue  # machinery, or a new record's "no"
         if change == CHANGED:
             shown.append({"label": labels[key], "secret": True, "before": None, "after": None})
             continue

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.apps import App
-from tenants.people import Membership, Team, User
+from tenants.people import Membership, Team, TeamMember, User
 from tenants.phones import Extension, Licence, PhoneSystem, Product
 from tenants.trail import Entry
 from tenants.tree import Tenant
@@ -26,7 +26,7 @@ REFERENCES = {
 }
 """Which kind of record a field points at."""
 
-NAMELESS = {"licences": "licence", "memberships": "membership"}
+NAMELESS = {"licences": "licence", "memberships": "membership", "team_members": "team member"}
 """Records whose entry may have no better name than their kind and number."""
 
 NAMING: dict[str, sa.Select[int, str]] = {
@@ -35,6 +35,11 @@ NAMING: dict[str, sa.Select[int, str]] = {
     "phone_systems": sa.select(PhoneSystem.id, PhoneSystem.name),
     "extensions": sa.select(Extension.id, Extension.number),
     "licences": sa.select(Licence.id, Extension.number).join(Extension, Extension.id == Licence.extension_id),
+    "team_members": (
+        sa.select(TeamMember.id, User.name)
+        .join(Membership, Membership.id == TeamMember.membership_id)
+        .join(User, User.id == Membership.user_id)
+    ),
     "products": sa.select(Product.id, Product.name),
     "apps": sa.select(App.id, App.name),
     "teams": sa.select(Team.id, Team.name),

@@ -25,7 +25,7 @@ from tenants.tree import Tenant
 SORTS: dict[str, sa.SQLColumnExpression[Any]] = {"id": App.id, "name": App.name}
 
 
-@get("/apps", may=Permission.SEE_APPS, outlives=False)
+@get("/apps", may=Permission.SEE_APPS, outlives=False, include_in_schema=False)
 async def list_apps(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
     """The apps of those in reach, and those of the levels above, which one's own people use too."""
     cursor = words_in(request.query_params, "cursor") or None
@@ -45,13 +45,13 @@ async def list_apps(request: Request[Visitor, Any, Any], session: AsyncSession) 
     )
 
 
-@get("/apps/new", may=Permission.MANAGE_APPS, outlives=False)
+@get("/apps/new", may=Permission.MANAGE_APPS, outlives=False, include_in_schema=False)
 async def new_app(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
     """The form for a new one of the reader's own organization."""
     return await _new(request, session)
 
 
-@post("/apps/new", may=Permission.MANAGE_APPS, outlives=True)
+@post("/apps/new", may=Permission.MANAGE_APPS, outlives=True, include_in_schema=False)
 async def register_app(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
     """Register it; its secret is on the page that answers, and nowhere after."""
     fields, actor = await read_fields(request), request.user.actor
@@ -99,13 +99,13 @@ async def _new(
     )
 
 
-@get("/apps/{app_id:int}", may=Permission.SEE_APPS, outlives=False)
+@get("/apps/{app_id:int}", may=Permission.SEE_APPS, outlives=False, include_in_schema=False)
 async def show_app(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template:
     """What it is, where it may send people, and who owns it."""
     return await _show(request, session, await find_app(session, app_id))
 
 
-@post("/apps/{app_id:int}", may=Permission.MANAGE_APPS, outlives=True)
+@post("/apps/{app_id:int}", may=Permission.MANAGE_APPS, outlives=True, include_in_schema=False)
 async def change_app(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template | Redirect:
     """Point it elsewhere: a destination for logins outlives a stand-in."""
     app, fields = await _own_app(session, app_id), await read_fields(request)
@@ -140,7 +140,7 @@ async def _show(
         "apps/show.html",
         status=refusal.status if refusal else 200,
         title=app.name,
-        crumbs=await _crumbs(session, app, owner),
+        crumbs=await _crumbs(request, session, app, owner),
         app=app,
         owner=owner,
         product=await session.get(Product, app.product_id) if app.product_id else None,
@@ -153,14 +153,14 @@ async def _show(
     )
 
 
-@get("/apps/{app_id:int}/secret", may=Permission.MANAGE_APPS, outlives=False)
+@get("/apps/{app_id:int}/secret", may=Permission.MANAGE_APPS, outlives=False, include_in_schema=False)
 async def ask_secret(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template:
     """The question before a new secret: the old one ends."""
     app = await _own_app(session, app_id)
     return page(request, "apps/rotate.html", title=app.name, app=app)
 
 
-@post("/apps/{app_id:int}/secret", may=Permission.MANAGE_APPS, outlives=True)
+@post("/apps/{app_id:int}/secret", may=Permission.MANAGE_APPS, outlives=True, include_in_schema=False)
 async def rotate_secret(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template:
     """A new secret, on the page that answers and nowhere after."""
     app = await _own_app(session, app_id)
@@ -169,13 +169,13 @@ async def rotate_secret(request: Request[Visitor, Any, Any], session: AsyncSessi
     return await _told(request, session, app, await app.rotate_secret(session))
 
 
-@get("/apps/{app_id:int}/discard", may=Permission.MANAGE_APPS, outlives=False)
+@get("/apps/{app_id:int}/discard", may=Permission.MANAGE_APPS, outlives=False, include_in_schema=False)
 async def ask_discard(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template:
     """The question before it: its client id has to be typed."""
     return _discard_form(request, await _own_app(session, app_id))
 
 
-@post("/apps/{app_id:int}/discard", may=Permission.MANAGE_APPS, outlives=False)
+@post("/apps/{app_id:int}/discard", may=Permission.MANAGE_APPS, outlives=False, include_in_schema=False)
 async def discard_app(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template | Redirect:
     """No more logins through it, once its client id was typed."""
     app, fields = await _own_app(session, app_id), await read_fields(request)
@@ -193,7 +193,7 @@ def _discard_form(request: Request[Visitor, Any, Any], app: App, refusal: Refusa
 
 async def _told(request: Request[Visitor, Any, Any], session: AsyncSession, app: App, secret: str | None) -> Template:
     owner = await session.get(Tenant, app.tenant_id)
-    crumbs = await _crumbs(session, app, owner)
+    crumbs = await _crumbs(request, session, app, owner)
     return page(request, "apps/secret.html", title=app.name, crumbs=crumbs, app=app, secret=secret)
 
 
@@ -205,8 +205,12 @@ async def _own_app(session: AsyncSession, app_id: int) -> App:
     return app
 
 
-async def _crumbs(session: AsyncSession, app: App, owner: Tenant | None) -> list[dict[str, Any]]:
-    return await crumbs_to(session, owner.path if owner else "/0/", (f"/apps/{app.id}", app.name))
+async def _crumbs(
+    request: Request[Visitor, Any, Any], session: AsyncSession, app: App, owner: Tenant | None
+) -> list[dict[str, Any]]:
+    # Whose app it is, above the reader, is not told: the list of apps stands in its place.
+    above: list[tuple[str, str]] = [] if owner else [("/apps", speech(request)("Apps"))]
+    return await crumbs_to(session, owner.path if owner else "/0/", *above, (f"/apps/{app.id}", app.name))
 
 
 async def _products(session: AsyncSession) -> dict[int, str]:

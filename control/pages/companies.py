@@ -45,7 +45,7 @@ class Row:
     extensions: int
 
 
-@get("/companies", may=Permission.SEE_TENANTS, outlives=False)
+@get("/companies", may=Permission.SEE_TENANTS, outlives=False, include_in_schema=False)
 async def list_companies(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template | Stream:
     """What lies in reach: a table with search and filters, the tree with `view=tree`, or the table as CSV."""
     said = request.query_params
@@ -163,7 +163,7 @@ async def _tree(request: Request[Visitor, Any, Any], session: AsyncSession) -> T
     )
 
 
-@get("/companies/new", may=Permission.MANAGE_TENANTS, outlives=False)
+@get("/companies/new", may=Permission.MANAGE_TENANTS, outlives=False, include_in_schema=False)
 async def new_company(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
     """The form for a new one under `parent`, which is the reader's own tenant unless said otherwise."""
     standing = request.user.actor.standing if request.user.actor else None
@@ -171,7 +171,7 @@ async def new_company(request: Request[Visitor, Any, Any], session: AsyncSession
     return await _form(request, session, await find_tenant(session, parent_id))
 
 
-@post("/companies/new", may=Permission.MANAGE_TENANTS, outlives=True)
+@post("/companies/new", may=Permission.MANAGE_TENANTS, outlives=True, include_in_schema=False)
 async def create_company(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template | Redirect:
     """Found it: a place in the tree outlives a stand-in."""
     fields = await read_fields(request)
@@ -210,7 +210,7 @@ async def _form(
     )
 
 
-@get("/companies/{tenant_id:int}/siblings", may=Permission.SEE_TENANTS, outlives=False)
+@get("/companies/{tenant_id:int}/siblings", may=Permission.SEE_TENANTS, outlives=False, include_in_schema=False)
 async def siblings(request: Request[Visitor, Any, Any], session: AsyncSession, tenant_id: Id) -> Template:
     """What sits beside a tenant, for the switcher; on a page of its own without script."""
     tenant = await find_tenant(session, tenant_id)

@@ -14,7 +14,7 @@ from control.extension_rows import SORTS, extension_rows, extensions_asked
 from control.fields import Fields, Id, read_fields
 from control.forms import UNTOUCHED, errors_of
 from control.history import told
-from control.pages.companies import may_manage
+from control.pages.companies import may_manage, rows_of
 from control.pages.extensions import may_manage_phones
 from control.paging import page_of
 from control.phone_system_rows import SORTS as SYSTEM_SORTS
@@ -55,7 +55,7 @@ async def framed(
     )
 
 
-@get("/companies/{tenant_id:int}", may=Permission.SEE_TENANTS, outlives=False)
+@get("/companies/{tenant_id:int}", may=Permission.SEE_TENANTS, outlives=False, include_in_schema=False)
 async def show_company(request: Request[Visitor, Any, Any], session: AsyncSession, tenant_id: Id) -> Template:
     """What it is, how it stands, and what is right below it."""
     tenant = await find_tenant(session, tenant_id)
@@ -71,10 +71,11 @@ async def show_company(request: Request[Visitor, Any, Any], session: AsyncSessio
         children=children[:BELOW],
         more_children=len(children) > BELOW,
         policy=await effective_policy(session, tenant.path),
+        counts=(await rows_of(session, [tenant]))[0],
     )
 
 
-@get("/companies/{tenant_id:int}/extensions", may=Permission.SEE_PHONES, outlives=False)
+@get("/companies/{tenant_id:int}/extensions", may=Permission.SEE_PHONES, outlives=False, include_in_schema=False)
 async def company_extensions(request: Request[Visitor, Any, Any], session: AsyncSession, tenant_id: Id) -> Template:
     """The numbers of this company alone."""
     tenant = await find_tenant(session, tenant_id)
@@ -98,7 +99,7 @@ async def company_extensions(request: Request[Visitor, Any, Any], session: Async
     )
 
 
-@get("/companies/{tenant_id:int}/phone-systems", may=Permission.SEE_PHONES, outlives=False)
+@get("/companies/{tenant_id:int}/phone-systems", may=Permission.SEE_PHONES, outlives=False, include_in_schema=False)
 async def company_phone_systems(request: Request[Visitor, Any, Any], session: AsyncSession, tenant_id: Id) -> Template:
     """The phone systems of this company alone."""
     tenant = await find_tenant(session, tenant_id)
@@ -122,7 +123,7 @@ async def company_phone_systems(request: Request[Visitor, Any, Any], session: As
     )
 
 
-@get("/companies/{tenant_id:int}/history", may=Permission.READ_HISTORY, outlives=False)
+@get("/companies/{tenant_id:int}/history", may=Permission.READ_HISTORY, outlives=False, include_in_schema=False)
 async def company_history(request: Request[Visitor, Any, Any], session: AsyncSession, tenant_id: Id) -> Template:
     """All that happened at this company, to whichever of its records."""
     tenant = await find_tenant(session, tenant_id)
@@ -141,13 +142,13 @@ async def company_history(request: Request[Visitor, Any, Any], session: AsyncSes
     )
 
 
-@get("/companies/{tenant_id:int}/edit", may=Permission.MANAGE_TENANTS, outlives=False)
+@get("/companies/{tenant_id:int}/edit", may=Permission.MANAGE_TENANTS, outlives=False, include_in_schema=False)
 async def edit_company(request: Request[Visitor, Any, Any], session: AsyncSession, tenant_id: Id) -> Template:
     """The form for its name, short name and time zone."""
     return await _form(request, session, await find_tenant(session, tenant_id))
 
 
-@post("/companies/{tenant_id:int}/edit", may=Permission.MANAGE_TENANTS, outlives=False)
+@post("/companies/{tenant_id:int}/edit", may=Permission.MANAGE_TENANTS, outlives=False, include_in_schema=False)
 async def change_company(
     request: Request[Visitor, Any, Any], session: AsyncSession, tenant_id: Id
 ) -> Template | Redirect:

@@ -25,13 +25,13 @@ from tenants.refusals import Conflict, Invalid, Refusal
 from tenants.roles import Permission
 
 
-@get("/extensions/{extension_id:int}", may=Permission.SEE_PHONES, outlives=False)
+@get("/extensions/{extension_id:int}", may=Permission.SEE_PHONES, outlives=False, include_in_schema=False)
 async def show_extension(request: Request[Visitor, Any, Any], session: AsyncSession, extension_id: Id) -> Template:
     """The extension with its user, licences and bindings."""
     return await _show(request, session, await find_extension(session, extension_id))
 
 
-@post("/extensions/{extension_id:int}", may=Permission.MANAGE_PHONES, outlives=True)
+@post("/extensions/{extension_id:int}", may=Permission.MANAGE_PHONES, outlives=True, include_in_schema=False)
 async def change_extension(
     request: Request[Visitor, Any, Any], session: AsyncSession, extension_id: Id
 ) -> Template | Redirect:
@@ -46,7 +46,7 @@ async def change_extension(
     return see_other(request, f"/extensions/{extension.id}", say=speech(request)("Saved."))
 
 
-@get("/extensions/{extension_id:int}/history", may=Permission.READ_HISTORY, outlives=False)
+@get("/extensions/{extension_id:int}/history", may=Permission.READ_HISTORY, outlives=False, include_in_schema=False)
 async def extension_history(request: Request[Visitor, Any, Any], session: AsyncSession, extension_id: Id) -> Template:
     """What was done to it and to its licences."""
     extension = await find_extension(session, extension_id)
@@ -68,7 +68,7 @@ async def extension_history(request: Request[Visitor, Any, Any], session: AsyncS
     )
 
 
-@get("/extensions/{extension_id:int}/discard", may=Permission.MANAGE_PHONES, outlives=False)
+@get("/extensions/{extension_id:int}/discard", may=Permission.MANAGE_PHONES, outlives=False, include_in_schema=False)
 async def ask_discard(request: Request[Visitor, Any, Any], session: AsyncSession, extension_id: Id) -> Template:
     """The question before it: who loses what."""
     extension = await find_extension(session, extension_id)
@@ -83,7 +83,7 @@ async def ask_discard(request: Request[Visitor, Any, Any], session: AsyncSession
     )
 
 
-@post("/extensions/{extension_id:int}/discard", may=Permission.MANAGE_PHONES, outlives=False)
+@post("/extensions/{extension_id:int}/discard", may=Permission.MANAGE_PHONES, outlives=False, include_in_schema=False)
 async def discard_extension(request: Request[Visitor, Any, Any], session: AsyncSession, extension_id: Id) -> Redirect:
     """Take the number out of use; it is free again."""
     extension = await find_extension(session, extension_id)

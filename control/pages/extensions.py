@@ -27,7 +27,7 @@ from tenants.tree import Tenant, find_tenant
 CHOICES = 50
 
 
-@get("/extensions", may=Permission.SEE_PHONES, outlives=False)
+@get("/extensions", may=Permission.SEE_PHONES, outlives=False, include_in_schema=False)
 async def list_extensions(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template | Stream:
     """Every extension in reach, whoever's company it is in; `format=csv` exports exactly these."""
     said = request.query_params
@@ -82,7 +82,7 @@ def _cells(row: ExtensionRow) -> list[object]:
     ]
 
 
-@get("/extensions/new", may=Permission.MANAGE_PHONES, outlives=False)
+@get("/extensions/new", may=Permission.MANAGE_PHONES, outlives=False, include_in_schema=False)
 async def new_extension(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
     """The form for a new number on `phone_system`; without one, the choice of it."""
     system_id = id_in(request.query_params, "phone_system")
@@ -112,7 +112,7 @@ async def _choose(request: Request[Visitor, Any, Any], session: AsyncSession) ->
     )
 
 
-@post("/extensions/new", may=Permission.MANAGE_PHONES, outlives=True)
+@post("/extensions/new", may=Permission.MANAGE_PHONES, outlives=True, include_in_schema=False)
 async def create_extension(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template | Redirect:
     """Add it, with its user where one was chosen: a number that somebody answers outlives a stand-in."""
     fields = await read_fields(request)

@@ -55,7 +55,7 @@ COLUMNS = [
 ]
 
 
-@get("/history", may=Permission.READ_HISTORY, outlives=False)
+@get("/history", may=Permission.READ_HISTORY, outlives=False, include_in_schema=False)
 async def list_history(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template | Stream:
     """Every entry in reach that the filters let through; `format` exports exactly those."""
     said = request.query_params
@@ -87,7 +87,7 @@ async def list_history(request: Request[Visitor, Any, Any], session: AsyncSessio
     )
 
 
-@get("/history/{entry_id:int}", may=Permission.READ_HISTORY, outlives=False)
+@get("/history/{entry_id:int}", may=Permission.READ_HISTORY, outlives=False, include_in_schema=False)
 async def show_entry(request: Request[Visitor, Any, Any], session: AsyncSession, entry_id: Id) -> Template:
     """One entry with all that was written down."""
     entry = (await session.scalars(sa.select(Entry).where(Entry.id == entry_id))).one_or_none()

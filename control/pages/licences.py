@@ -17,7 +17,7 @@ from tenants.refusals import Invalid, OutOfReach
 from tenants.roles import Permission
 
 
-@post("/extensions/{extension_id:int}/licences", may=Permission.MANAGE_PHONES, outlives=True)
+@post("/extensions/{extension_id:int}/licences", may=Permission.MANAGE_PHONES, outlives=True, include_in_schema=False)
 async def grant_licence(request: Request[Visitor, Any, Any], session: AsyncSession, extension_id: Id) -> Redirect:
     """Give the extension a product."""
     extension = await find_extension(session, extension_id)
@@ -37,7 +37,12 @@ async def grant_licence(request: Request[Visitor, Any, Any], session: AsyncSessi
     )
 
 
-@post("/extensions/{extension_id:int}/licences/{licence_id:int}/withdraw", may=Permission.MANAGE_PHONES, outlives=False)
+@post(
+    "/extensions/{extension_id:int}/licences/{licence_id:int}/withdraw",
+    may=Permission.MANAGE_PHONES,
+    outlives=False,
+    include_in_schema=False,
+)
 async def withdraw_licence(
     request: Request[Visitor, Any, Any], session: AsyncSession, extension_id: Id, licence_id: Id
 ) -> Redirect:
@@ -48,7 +53,12 @@ async def withdraw_licence(
     return see_other(request, f"/extensions/{extension_id}", say=say)
 
 
-@post("/extensions/{extension_id:int}/licences/{licence_id:int}/app-admin", may=Permission.MANAGE_PHONES, outlives=True)
+@post(
+    "/extensions/{extension_id:int}/licences/{licence_id:int}/app-admin",
+    may=Permission.MANAGE_PHONES,
+    outlives=True,
+    include_in_schema=False,
+)
 async def make_app_admin(
     request: Request[Visitor, Any, Any], session: AsyncSession, extension_id: Id, licence_id: Id
 ) -> Redirect:

@@ -39,7 +39,7 @@ class Row:
     numbers: list[str]
 
 
-@get("/companies/{tenant_id:int}/members", may=Permission.SEE_PEOPLE, outlives=False)
+@get("/companies/{tenant_id:int}/members", may=Permission.SEE_PEOPLE, outlives=False, include_in_schema=False)
 async def company_members(request: Request[Visitor, Any, Any], session: AsyncSession, tenant_id: Id) -> Template:
     """Everybody in this company, with role and extensions; those who left with `state=ended`."""
     tenant = await find_tenant(session, tenant_id)
@@ -93,7 +93,12 @@ async def _shown_name(session: AsyncSession, membership: Membership) -> str:
     return found[0].shown_name if found else membership.user.name
 
 
-@get("/companies/{tenant_id:int}/members/{membership_id:int}/role", may=Permission.MANAGE_PEOPLE, outlives=False)
+@get(
+    "/companies/{tenant_id:int}/members/{membership_id:int}/role",
+    may=Permission.MANAGE_PEOPLE,
+    outlives=False,
+    include_in_schema=False,
+)
 async def ask_role(
     request: Request[Visitor, Any, Any], session: AsyncSession, tenant_id: Id, membership_id: Id
 ) -> Template:
@@ -101,7 +106,12 @@ async def ask_role(
     return await _form(request, session, await _find(session, tenant_id, membership_id))
 
 
-@post("/companies/{tenant_id:int}/members/{membership_id:int}/role", may=Permission.MANAGE_PEOPLE, outlives=True)
+@post(
+    "/companies/{tenant_id:int}/members/{membership_id:int}/role",
+    may=Permission.MANAGE_PEOPLE,
+    outlives=True,
+    include_in_schema=False,
+)
 async def change_role(
     request: Request[Visitor, Any, Any], session: AsyncSession, tenant_id: Id, membership_id: Id
 ) -> Template | Redirect:
@@ -121,7 +131,12 @@ async def change_role(
     return see_other(request, f"/companies/{tenant_id}/members", say=speech(request)("Saved."))
 
 
-@get("/companies/{tenant_id:int}/members/{membership_id:int}/end", may=Permission.MANAGE_PEOPLE, outlives=False)
+@get(
+    "/companies/{tenant_id:int}/members/{membership_id:int}/end",
+    may=Permission.MANAGE_PEOPLE,
+    outlives=False,
+    include_in_schema=False,
+)
 async def ask_end(
     request: Request[Visitor, Any, Any], session: AsyncSession, tenant_id: Id, membership_id: Id
 ) -> Template:
@@ -140,7 +155,12 @@ async def ask_end(
     )
 
 
-@post("/companies/{tenant_id:int}/members/{membership_id:int}/end", may=Permission.MANAGE_PEOPLE, outlives=False)
+@post(
+    "/companies/{tenant_id:int}/members/{membership_id:int}/end",
+    may=Permission.MANAGE_PEOPLE,
+    outlives=False,
+    include_in_schema=False,
+)
 async def end_membership(
     request: Request[Visitor, Any, Any], session: AsyncSession, tenant_id: Id, membership_id: Id
 ) -> Redirect:
@@ -159,7 +179,12 @@ async def end_membership(
     )
 
 
-@post("/companies/{tenant_id:int}/members/{membership_id:int}/bring-back", may=Permission.MANAGE_PEOPLE, outlives=True)
+@post(
+    "/companies/{tenant_id:int}/members/{membership_id:int}/bring-back",
+    may=Permission.MANAGE_PEOPLE,
+    outlives=True,
+    include_in_schema=False,
+)
 async def bring_back(
     request: Request[Visitor, Any, Any], session: AsyncSession, tenant_id: Id, membership_id: Id
 ) -> Redirect:

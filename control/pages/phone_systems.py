@@ -29,7 +29,7 @@ from tenants.tree import Tenant, find_tenant
 CHOICES = 50
 
 
-@get("/phone-systems", may=Permission.SEE_PHONES, outlives=False)
+@get("/phone-systems", may=Permission.SEE_PHONES, outlives=False, include_in_schema=False)
 async def list_phone_systems(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
     """Every phone system in reach."""
     said = request.query_params
@@ -60,7 +60,7 @@ async def list_phone_systems(request: Request[Visitor, Any, Any], session: Async
     )
 
 
-@get("/phone-systems/new", may=Permission.MANAGE_PHONES, outlives=False)
+@get("/phone-systems/new", may=Permission.MANAGE_PHONES, outlives=False, include_in_schema=False)
 async def new_phone_system(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
     """The form for a new one of `company`; without one, the choice of it."""
     tenant_id = id_in(request.query_params, "company")
@@ -83,7 +83,7 @@ async def _choose(request: Request[Visitor, Any, Any], session: AsyncSession) ->
     )
 
 
-@post("/phone-systems/new", may=Permission.MANAGE_PHONES, outlives=True)
+@post("/phone-systems/new", may=Permission.MANAGE_PHONES, outlives=True, include_in_schema=False)
 async def create_phone_system(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template | Redirect:
     """Add it: a destination for calls outlives a stand-in."""
     fields = await read_fields(request)
@@ -116,13 +116,13 @@ async def _new(
     )
 
 
-@get("/phone-systems/{system_id:int}", may=Permission.SEE_PHONES, outlives=False)
+@get("/phone-systems/{system_id:int}", may=Permission.SEE_PHONES, outlives=False, include_in_schema=False)
 async def show_phone_system(request: Request[Visitor, Any, Any], session: AsyncSession, system_id: Id) -> Template:
     """Name, host and company."""
     return await _show(request, session, await find_phone_system(session, system_id))
 
 
-@post("/phone-systems/{system_id:int}", may=Permission.MANAGE_PHONES, outlives=True)
+@post("/phone-systems/{system_id:int}", may=Permission.MANAGE_PHONES, outlives=True, include_in_schema=False)
 async def change_phone_system(
     request: Request[Visitor, Any, Any], session: AsyncSession, system_id: Id
 ) -> Template | Redirect:
@@ -156,7 +156,7 @@ async def _show(
     )
 
 
-@get("/phone-systems/{system_id:int}/extensions", may=Permission.SEE_PHONES, outlives=False)
+@get("/phone-systems/{system_id:int}/extensions", may=Permission.SEE_PHONES, outlives=False, include_in_schema=False)
 async def system_extensions(request: Request[Visitor, Any, Any], session: AsyncSession, system_id: Id) -> Template:
     """The numbers on this phone system alone."""
     system = await find_phone_system(session, system_id)
@@ -178,7 +178,7 @@ async def system_extensions(request: Request[Visitor, Any, Any], session: AsyncS
     )
 
 
-@get("/phone-systems/{system_id:int}/history", may=Permission.READ_HISTORY, outlives=False)
+@get("/phone-systems/{system_id:int}/history", may=Permission.READ_HISTORY, outlives=False, include_in_schema=False)
 async def system_history(request: Request[Visitor, Any, Any], session: AsyncSession, system_id: Id) -> Template:
     """What was done to it."""
     system = await find_phone_system(session, system_id)

@@ -34,7 +34,7 @@ class Outcome:
     hidden: bool = False
 
 
-@get("/resolve", may=Permission.STAND_IN, outlives=False)
+@get("/resolve", may=Permission.STAND_IN, outlives=False, include_in_schema=False)
 async def test_login(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
     """Choose a person and an app, and see whom the app would see; nothing is changed by looking."""
     said = request.query_params
