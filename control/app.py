@@ -73,7 +73,7 @@ def create_app(
         route_handlers=[*routes(), *more_routes],
         guards=[door],
         dependencies={"session": Provide(session_of)},
-        middleware=[_number_and_log, DefineMiddleware(FindVisitor)],
+        middleware=[_number_and_log, DefineMiddleware(FindVisitor, exclude_http_methods=[])],
         exception_handlers={
             Refusal: answers.refused,
             HTTPException: answers.http_error,
