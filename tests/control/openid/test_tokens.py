@@ -1,11 +1,12 @@
 """What a code and a refresh token give, once, and what ends them."""
 
 import asyncio
+import base64
+import json
 from datetime import timedelta
 from typing import Any
 
 import httpx
-import pytest
 import sqlalchemy as sa
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
@@ -117,21 +118,21 @@ async def test_a_browser_app_has_no_secret_and_needs_none(panel: Panel) -> None:
     assert (await spa.redeem("x", client_secret="made up")).json()["error"] == "invalid_client"
 
 
-@pytest.mark.parametrize(
-    ("form", "error"),
-    [
-        ({}, "invalid_request"),
-        ({"grant_type": "password"}, "unsupported_grant_type"),
-        ({"grant_type": "authorization_code"}, "invalid_request"),
-        ({"grant_type": "refresh_token"}, "invalid_request"),
-        ({"grant_type": "authorization_code", "code": "no such code"}, "invalid_grant"),
-        ({"grant_type": "authorization_code", "code": "x" * 10_000}, "invalid_request"),
-        ({"grant_type": "refresh_token", "refresh_token": "é\x00"}, "invalid_request"),
-    ],
-)
-async def test_a_token_request_that_makes_no_sense(softphone: Client, form: dict[str, str], error: str) -> None:
-    answer = await softphone.post("/oauth/token", **form)
-    assert (answer.status_code, answer.json()["error"]) == (400, error)
+NONSENSE: list[tuple[dict[str, str], str]] = [
+    ({}, "invalid_request"),
+    ({"grant_type": "password"}, "unsupported_grant_type"),
+    ({"grant_type": "authorization_code"}, "invalid_request"),
+    ({"grant_type": "refresh_token"}, "invalid_request"),
+    ({"grant_type": "authorization_code", "code": "no such code"}, "invalid_grant"),
+    ({"grant_type": "authorization_code", "code": "x" * 10_000}, "invalid_request"),
+    ({"grant_type": "refresh_token", "refresh_token": "é\x00"}, "invalid_request"),
+]
+
+
+async def test_a_token_request_that_makes_no_sense(softphone: Client) -> None:
+    for form, error in NONSENSE:
+        answer = await softphone.post("/oauth/token", **form)
+        assert (answer.status_code, answer.json()["error"]) == (400, error), form
 
 
 async def test_only_a_form_is_read(softphone: Client) -> None:
@@ -264,13 +265,14 @@ async def test_a_token_that_somebody_else_signed(panel: Panel, softphone: Client
     said, header = await softphone.read(tokens.access), read_header(tokens.access)
     public = (await softphone.http.get("/oauth/jwks")).json()["keys"][0]
     stranger = ECKey.generate_key("P-256")
+    unsigned = base64.urlsafe_b64encode(json.dumps(header | {"alg": "none"}).encode()).rstrip(b"=").decode()
     known = [
+        f"{unsigned}.{tokens.access.split('.')[1]}.",
         jwt.encode(header, said, stranger),
         jwt.encode(header | {"kid": "unknown"}, said, stranger),
         jwt.encode(header | {"jwk": stranger.as_dict(private=False)}, said, stranger),
         jwt.encode(header | {"jku": "http://evil.example/jwks"}, said, stranger),
         jwt.encode(header | {"alg": "HS256"}, said, OctKey.import_key(public["x"])),
-        jwt.encode(header | {"alg": "none"}, said, None, ["none"]),
         tokens.access.rpartition(".")[0] + ".",
     ]
     for token in known:
