@@ -82,8 +82,8 @@ class Binding(Record, Audited):
         return sa.or_(reach.tenants(cls.tenant_id), cls.user_id == reach.user_id)
 
     def touches(self, reach: Reach) -> set[int] | None:
-        """Its subject's tenant; one's own always."""
-        if self.user_id == reach.user_id:
+        """Its subject's tenant; one's own, and one to oneself, always."""
+        if self.user_id == reach.user_id or self.subject_membership_id == reach.membership_id:
             return set()
         return None if reach.extent is Extent.SELF else {self.tenant_id}
 

@@ -52,7 +52,7 @@ def routes() -> list[ControllerRouterHandler]:
             "/api/v1",
             route_handlers=[Router("/", route_handlers=doors, tags=[noun]) for noun, doors in NOUNS.items()],
             dependencies={"listing": Provide(listing)},
-            exception_handlers={ValidationException: not_valid, IntegrityError: at_once},
+            exception_handlers={ValidationException: not_valid, IntegrityError: at_once, RecursionError: too_deep},
             security=[{"bearer": []}],
             include_in_schema=True,
         )
@@ -74,3 +74,8 @@ def not_valid(request: Request[Visitor, Any, Any], error: ValidationException) -
 def at_once(request: Request[Visitor, Any, Any], error: IntegrityError) -> Response[Any]:
     """Two did the same thing at once and the database kept one: the other may look and ask again."""
     return answers.refused(request, Conflict("Somebody else did this at the same moment. Look again."))
+
+
+def too_deep(request: Request[Visitor, Any, Any], error: RecursionError) -> Response[Any]:
+    """JSON nested deeper than anything here is."""
+    return answers.answer(request, 400, "The body is nested too deeply.")

@@ -1,6 +1,6 @@
 """The API as programs meet it: `(await api.as_("Olaf")).get("/tenants")`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,10 @@ from typing import cast as cast_type
 import httpx
 import pytest
 from litestar import Litestar
+from litestar.handlers.http_handlers import HTTPRouteHandler
 
 from control.app import create_app
+from control.house import House
 from control.settings import Settings
 from tenants.api_keys import SCOPES, ApiKey
 from tenants.people import find_membership
@@ -78,10 +80,29 @@ class Api:
         return Program(self.client)
 
 
+def doors(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler]]:
+    """Method and address of every door of the API."""
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", []):
+            for method in sorted(handler.http_methods - {"OPTIONS", "HEAD"}):
+                if route.path.startswith("/api/v1") and "may" in handler.opt:
+                    yield method, route.path_format, handler
+
+
+@pytest.fixture(scope="session")
+def one_app(tmp_path_factory: pytest.TempPathFactory) -> Litestar:
+    """The app, built once: each test gives it a house of its own."""
+    folder = tmp_path_factory.mktemp("app")
+    settings = Settings.load({"UNDERSTUDY_DATA_DIR": str(folder)})
+    return create_app(settings, store=Store(f"sqlite:///{folder}/none.db"))
+
+
 @pytest.fixture
-async def api(store: Store, database: str, cast: Cast, clock: Clock, tmp_path: Path) -> AsyncIterator[Api]:
+async def api(
+    one_app: Litestar, store: Store, database: str, cast: Cast, clock: Clock, tmp_path: Path
+) -> AsyncIterator[Api]:
     settings = Settings.load({"UNDERSTUDY_DATABASE_URL": database, "UNDERSTUDY_DATA_DIR": str(tmp_path / "data")})
-    app = create_app(settings, clock=lambda: clock.now, store=store)
-    transport = httpx.ASGITransport(cast_type(Any, app), raise_app_exceptions=True)
+    one_app.state.house = House(settings, store, lambda: clock.now)
+    transport = httpx.ASGITransport(cast_type(Any, one_app), raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
-        yield Api(app, client, store, cast, clock)
+        yield Api(one_app, client, store, cast, clock)
