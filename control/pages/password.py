@@ -7,6 +7,7 @@ from litestar import Request, Response, post
 from bindings.login import end_logins_of
 from control.account_page import again, changing, myself
 from control.doors import mark_refusal
+from control.failures import count_wrong
 from control.fields import read_fields
 from control.house import House
 from control.leaving import end_other_sign_ins
@@ -18,7 +19,7 @@ from tenants.credentials import check_strength, hash_password, verify_password
 from tenants.reach import Reach
 from tenants.refusals import Invalid, OutOfReach, Refusal, TooMany
 from tenants.roles import Permission
-from tenants.sign_in import Attempt, count_failure, hold_back
+from tenants.sign_in import Attempt, hold_back
 from tenants.trail import record
 from tenants.verbs import Verb
 
@@ -61,8 +62,7 @@ async def require_present(request: Request[Visitor, Any, Any], password: str) ->
         await hold_back(session, attempt, visitor.now)
     known, _renewed = await verify_password(password, visitor.user.password_hash)
     if not known:
-        async with house.store.work(actor, EVERYWHERE, visitor.now) as session:
-            await count_failure(session, attempt, visitor.user, visitor.now)
+        await count_wrong(house, visitor, actor, attempt, visitor.user)
         raise Invalid("This is not your present password.", field="current")
 
 

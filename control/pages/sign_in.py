@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bindings.apps import find_client
 from control.cookies import let_in, remember_visit, see_out, visiting
 from control.doors import ANYONE, SIGNED_IN
+from control.failures import count_wrong
 from control.fields import Fields, read_fields
 from control.house import House
 from control.leaving import end_everywhere, end_logins_from, give_way, hand_over
@@ -25,7 +26,7 @@ from tenants.people import User
 from tenants.reach import Reach
 from tenants.refusals import TooMany
 from tenants.roles import RIGHTS, Permission
-from tenants.sign_in import Attempt, SignIn, count_failure, find_by_email, hold_back
+from tenants.sign_in import Attempt, SignIn, find_by_email, hold_back
 from tenants.trail import record
 from tenants.verbs import Verb
 
@@ -58,8 +59,7 @@ async def prove(request: Request[Visitor, Any, Any]) -> Response[Any]:
         answer.headers["Retry-After"] = str(refusal.retry_after)
         return answer
     if begun is None:
-        async with house.store.work(Actor.house("sign-in", visitor.origin), EVERYWHERE, visitor.now) as session:
-            await count_failure(session, attempt, user, visitor.now)
+        await count_wrong(house, visitor, Actor.house("sign-in", visitor.origin), attempt, user)
         _ = speech(request)
         return await form(request, fields, _("That e-mail and password do not belong together."), 422)
     identity, secret = begun
