@@ -1,0 +1,248 @@
+"""Who may look past the fence: read from the syntax trees, held against a list written by hand with the reasons.
+
+The fence narrows what is asked through the ORM. Plain SQL and Core statements on tables pass it, and so does a
+session opened with `Reach.everywhere`. Both are allowed to the files below and to no others.
+"""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+ROOMS = ("tenants", "bindings", "control")
+
+Sources = dict[str, str]
+
+PAST_THE_FENCE = {
+    # The fence and what it is made of
+    "tenants/reach.py": "the columns of the tree that the criteria themselves need",
+    "tenants/fence.py": "asks where written rows lie, which the reach itself must not answer",
+    "tenants/trail.py": "writes entries and numbers, and reads the place of then",
+    "tenants/store.py": "opens the database and its transactions",
+    "tenants/schema.py": "brings the tables up to date before anybody has a reach",
+    # The reach of one kind of record, in terms of another's table
+    "tenants/people.py": "a person is in reach by their memberships; rank is asked of all of them",
+    "tenants/phones.py": "a member's phone system and licences are found by their extension",
+    "bindings/apps.py": "the apps of those above are everybody's below; a client id is single everywhere",
+    "bindings/binding.py": "who may end it, whose subject it is; its logins end with it",
+    # Closing, policy and liveness come from above
+    "tenants/tree.py": "the line above a tenant: policy, closing and levels",
+    "tenants/identities.py": "who somebody is right now, asked before there is a reach",
+    "bindings/facts.py": "the guard's facts, in one statement",
+    # Signing in, and the login path: before there is an actor, and hot
+    "tenants/sign_in.py": "counts failures and known networks of anybody",
+    "bindings/login.py": "what a login gives, for a subject whom the person themselves cannot reach",
+    "bindings/codes.py": "redeems a code in one statement",
+    "bindings/tokens.py": "keeps and spends tokens, in one statement each",
+    "bindings/grants.py": "the token endpoint, without an ORM session",
+    "bindings/introspection.py": "one round trip",
+    "bindings/standing.py": "how a login stands now, in one statement",
+    "bindings/logout.py": "ends a login and its tokens",
+    "bindings/keys.py": "reads the signing keys, which are nobody's",
+    "bindings/endings.py": "ends sign-ins and logins, which are in nobody else's reach",
+    "control/openid_issuer.py": "the login path's connection",
+    "control/openid_logout.py": "the login path's connection",
+    "control/visitor.py": "who comes to the door, by the hash of a cookie or key",
+    # The command line and set-up
+    "tenants/extension_import.py": "fifty thousand rows in one transaction, each with its entry",
+    "control/set_up.py": "whether a platform admin ever existed",
+    "control/commands/doctor.py": "asks the database about itself",
+    "control/commands/load.py": "makes a million tenants to measure with",
+    "control/house.py": "asks whether the database is there",
+    "control/pages/history.py": "narrows by path in the database's own collation, within the fence",
+}
+
+EVERYWHERE = {
+    "bindings/keys.py": {"signing keys"},
+    "bindings/logout.py": {"end a login"},
+    "control/commands/opening.py": {"command line"},
+    "control/failures.py": {"sign-in"},
+    "control/openid_login.py": {"log in to an app"},
+    "control/openid_logout.py": {"log out of an app"},
+    "control/pages/password.py": {"sign-in"},
+    "control/pages/resolve.py": {"test a login"},
+    "control/pages/setup.py": {"set-up"},
+    "control/pages/sign_in.py": {"sign-in"},
+    "control/seed.py": {"seed"},
+    "control/visitor.py": {"door"},
+}
+"""Who opens a session without a fence, and the reason each gives."""
+
+CORE = {"__table__", "exec_driver_sql", "hot"}
+FUNCTIONS = {"text", "table"}
+BULK = {"bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"}
+
+
+def nodes(text: str) -> Iterator[ast.AST]:
+    yield from ast.walk(_parsed(text))
+
+
+@cache
+def _parsed(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+def goes_past(text: str) -> bool:
+    """Whether the file holds Core statements on tables, SQL as text, or a connection without a session."""
+    for node in nodes(text):
+        if isinstance(node, ast.Attribute) and node.attr in CORE:
+            return True
+        if isinstance(node, ast.Attribute) and node.attr == "tables" and _named(node.value, "metadata"):
+            return True
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_sql(node.func):
+            return True
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sqlalchemy"):
+            if FUNCTIONS & {alias.name for alias in node.names}:
+                return True
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "connection":
+            return True
+    return False
+
+
+def _named(node: ast.AST, name: str) -> bool:
+    return (isinstance(node, ast.Name) and node.id == name) or (isinstance(node, ast.Attribute) and node.attr == name)
+
+
+def _is_sql(function: ast.Attribute) -> bool:
+    """`sa.text(…)` or `sa.table(…)`; imported by name, the import gives them away."""
+    return function.attr in FUNCTIONS and _named(function.value, "sa")
+
+
+def reasons(text: str) -> set[str]:
+    """What the file says when it asks for `Reach.everywhere`: each time one sentence, written out in the file."""
+    found, written, called = set(), {}, set()
+    for node in nodes(text):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            written.update({ast.unparse(target): str(node.value.value) for target in node.targets})
+    for node in nodes(text):
+        if isinstance(node, ast.Call) and _asks(node.func):
+            called.add(node.func)
+            said = ast.literal_eval(node.args[0]) if isinstance(node.args[0], ast.Constant) else ""
+            found.add(said or written.get(ast.unparse(node.args[0]), "nothing"))
+    return found | {"never called" for node in nodes(text) if _asks(node) and node not in called}
+
+
+def _asks(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "everywhere" and _named(node.value, "Reach")
+
+
+def changes_reach(text: str) -> bool:
+    """Whether the file touches the reach of a session that is open: its info's "reach", or info as a whole."""
+    for node in nodes(text):
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
+            targets = [node.target]
+        elif isinstance(node, ast.Delete):
+            targets = node.targets
+        if any(_is_reach(target) for target in targets):
+            return True
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _named(node.func.value, "info"):
+            named = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
+            if node.func.attr in {"update", "clear", "popitem"} or ("reach" in named and node.func.attr != "get"):
+                return True
+    return False
+
+
+def _is_reach(target: ast.expr) -> bool:
+    if isinstance(target, ast.Subscript) and _named(target.value, "info"):
+        return not isinstance(target.slice, ast.Constant) or target.slice.value == "reach"
+    return isinstance(target, ast.Attribute) and target.attr == "info"
+
+
+def in_bulk(text: str) -> set[str]:
+    """The session's bulk methods, which go round every hook."""
+    return {node.attr for node in nodes(text) if isinstance(node, ast.Attribute) and node.attr in BULK}
+
+
+@pytest.fixture(scope="module")
+def house() -> Sources:
+    files = [file for room in ROOMS for file in sorted((REPOSITORY / room).rglob("*.py"))]
+    assert files
+    return {file.relative_to(REPOSITORY).as_posix(): file.read_text(encoding="utf-8") for file in files}
+
+
+def test_only_the_files_named_go_past_the_fence(house: Sources) -> None:
+    assert {file for file, text in house.items() if goes_past(text)} == set(PAST_THE_FENCE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rows = Tenant.__table__",
+        "session.execute(sa.text('SELECT 1'))",
+        "from sqlalchemy import text\nsession.execute(text('SELECT 1'))",
+        "tree = sa.table('tenants')",
+        "tree = Record.metadata.tables['tenants']",
+        "connection.exec_driver_sql('SELECT 1')",
+        "async with store.hot.connect() as connection: ...",
+        "await session.connection()",
+    ],
+)
+def test_a_way_past_the_fence_is_seen(text: str) -> None:
+    assert goes_past(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sa.select(Tenant).where(Tenant.id == 1)",
+        "page.text()",
+        "row.table",
+        "'SELECT 1'",
+        "names = clean(text)",
+        "yield text()",
+    ],
+)
+def test_what_the_fence_narrows_is_no_fault(text: str) -> None:
+    assert not goes_past(text)
+
+
+def test_only_those_named_ask_for_everywhere_and_say_why(house: Sources) -> None:
+    asked = {file: reasons(text) for file, text in house.items() if file != "tenants/reach.py"}
+    assert {file: said for file, said in asked.items() if said} == EVERYWHERE
+
+
+def test_asking_for_everywhere_is_seen() -> None:
+    assert reasons("reach = Reach.everywhere('because')") == {"because"}
+    assert reasons("why = 'because'\nreach = reach_module.Reach.everywhere(why)") == {"because"}
+    assert reasons("reach = Reach.everywhere(why)") == {"nothing"}
+    assert reasons("open_with = Reach.everywhere") == {"never called"}
+    assert reasons("reach = actor.reach()") == set()
+
+
+def test_nobody_changes_the_reach_of_an_open_session(house: Sources) -> None:
+    assert [file for file, text in house.items() if changes_reach(text)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "session.info['reach'] = Reach.nothing()",
+        "session.sync_session.info['reach'] = wider",
+        "session.info[key] = wider",
+        "session.info.update(reach=wider)",
+        "session.info.setdefault('reach', wider)",
+        "session.info.pop('reach')",
+        "del session.info['reach']",
+        "session.info = {}",
+    ],
+)
+def test_a_change_of_reach_is_seen(text: str) -> None:
+    assert changes_reach(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["session.info['actor'] = actor", "reach = session.info['reach']", "session.info.get('reach', nothing)"]
+)
+def test_reading_it_or_naming_the_actor_is_no_fault(text: str) -> None:
+    assert not changes_reach(text)
+
+
+def test_nobody_uses_the_methods_that_go_round_the_hooks(house: Sources) -> None:
+    assert {file: in_bulk(text) for file, text in house.items() if in_bulk(text)} == {}
+    assert in_bulk("session.bulk_save_objects(rows)") == {"bulk_save_objects"}
