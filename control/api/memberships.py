@@ -7,9 +7,8 @@ from typing import Annotated
 import sqlalchemy as sa
 from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from bindings.endings import end_for_discard, end_for_undiscard, member
+from bindings import endings
 from control.api.doors import Asked, Session, acting, alters, creates, reads
 from control.api.lists import Asking, page
 from control.api.shapes import Id, Listed, Named, PathId, PersonNamed, Sent, refer, refer_person
@@ -101,10 +100,9 @@ async def change_membership(
 @creates("/memberships/{membership_id:int}/discard", may=MANAGE, outlives=True, summary="End a membership", status=200)
 async def discard_membership(request: Asked, session: Session, membership_id: PathId) -> MembershipShape:
     """Access through it goes at once: sign-ins, logins, keys and bindings end."""
-    membership, now = await find_membership(session, membership_id), request.user.now
-    await membership.discard(session, acting(request), now)
-    await end_for_discard(session, member(membership), "membership_discarded", now)
-    return await _reread(session, membership_id)
+    membership = await find_membership(session, membership_id)
+    await endings.discard_membership(session, acting(request), membership, request.user.now)
+    return shape_membership(membership)
 
 
 @creates(
@@ -117,13 +115,8 @@ async def discard_membership(request: Asked, session: Session, membership_id: Pa
 async def undiscard_membership(request: Asked, session: Session, membership_id: PathId) -> MembershipShape:
     """As a plain member, without keys or bindings."""
     membership = await find_membership(session, membership_id)
-    await membership.undiscard(session, acting(request))
-    await end_for_undiscard(session, member(membership), request.user.now)
-    return await _reread(session, membership_id)
-
-
-async def _reread(session: AsyncSession, membership_id: int) -> MembershipShape:
-    return shape_membership(await find_membership(session, membership_id))
+    await endings.undiscard_membership(session, acting(request), membership, request.user.now)
+    return shape_membership(membership)
 
 
 def shape_membership(membership: Membership) -> MembershipShape:

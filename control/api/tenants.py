@@ -12,7 +12,7 @@ from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bindings.endings import end_for_discard, end_for_suspension, end_for_undiscard, members_of_tenant
+from bindings import endings
 from control.api.doors import Asked, Session, acting, alters, creates, reads, removes
 from control.api.lists import Asking, page
 from control.api.shapes import Id, Listed, Named, PathId, Sent, Text, given, refer, tenants_named
@@ -168,8 +168,7 @@ async def suspend_tenant(
     reason = reason_given(data.reason, asked=False)
     if reason is None:
         raise Invalid("Say why.", field="reason")
-    row = await tenant.suspend(session, acting(request), scope, reason, request.user.now)
-    await end_for_suspension(session, tenant, scope, request.user.now)
+    row = await endings.suspend_tenant(session, acting(request), tenant, scope, reason, request.user.now)
     return _suspension(row, tenant)
 
 
@@ -199,9 +198,8 @@ async def lift_suspension(request: Asked, session: Session, suspension_id: PathI
 @creates("/tenants/{tenant_id:int}/discard", may=MANAGE, outlives=True, summary="Discard a tenant", status=200)
 async def discard_tenant(request: Asked, session: Session, tenant_id: PathId) -> TenantShape:
     """Access goes at once, the record stays."""
-    tenant, now = await find_tenant(session, tenant_id), request.user.now
-    await tenant.discard(session, acting(request), now)
-    await end_for_discard(session, members_of_tenant(tenant), "tenant_discarded", now)
+    tenant = await find_tenant(session, tenant_id)
+    await endings.discard_tenant(session, acting(request), tenant, request.user.now)
     return await _shape(session, tenant)
 
 
@@ -209,8 +207,7 @@ async def discard_tenant(request: Asked, session: Session, tenant_id: PathId) ->
 async def undiscard_tenant(request: Asked, session: Session, tenant_id: PathId) -> TenantShape:
     """The record comes back, without keys or bindings."""
     tenant = await find_tenant(session, tenant_id)
-    await tenant.undiscard(session, acting(request))
-    await end_for_undiscard(session, members_of_tenant(tenant), request.user.now)
+    await endings.undiscard_tenant(session, acting(request), tenant, request.user.now)
     return await _shape(session, tenant)
 
 

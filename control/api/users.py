@@ -9,7 +9,7 @@ from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bindings.endings import end_for_discard, end_for_undiscard, members_of_user
+from bindings import endings
 from control.api.doors import Asked, Session, acting, alters, creates, reads
 from control.api.invitations import InvitationShape, shape_invitations
 from control.api.lists import Asking, page
@@ -115,9 +115,8 @@ async def change_user(request: Asked, session: Session, user_id: PathId, data: J
 @creates("/users/{user_id:int}/discard", may=MANAGE, outlives=True, summary="Discard a person", status=200)
 async def discard_user(request: Asked, session: Session, user_id: PathId) -> UserShape:
     """Access goes at once, everywhere: sign-ins, logins, keys and bindings end. The record stays."""
-    user, now = await find_user(session, user_id), request.user.now
-    await user.discard(session, acting(request), now)
-    await end_for_discard(session, members_of_user(user), "user_discarded", now)
+    user = await find_user(session, user_id)
+    await endings.discard_user(session, acting(request), user, request.user.now)
     return await _shape(session, user)
 
 
@@ -125,8 +124,7 @@ async def discard_user(request: Asked, session: Session, user_id: PathId) -> Use
 async def undiscard_user(request: Asked, session: Session, user_id: PathId) -> UserShape:
     """The record comes back as a plain member, without keys or bindings."""
     user = await find_user(session, user_id)
-    await user.undiscard(session, acting(request))
-    await end_for_undiscard(session, members_of_user(user), request.user.now)
+    await endings.undiscard_user(session, acting(request), user, request.user.now)
     return await _shape(session, user)
 
 
