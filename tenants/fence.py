@@ -18,8 +18,11 @@ from tenants.refusals import OutOfReach
 
 
 @lru_cache(maxsize=2048)
-def _criteria(reach: Reach) -> "tuple[ExecutableOption, ...]":
-    """One option for each kind of record, kept: they are the same for every statement of a reach."""
+def _criteria(reach: Reach, kinds: int) -> "tuple[ExecutableOption, ...]":
+    """One option for each kind of record, kept: they are the same for every statement of a reach.
+
+    `kinds` is how many there are by now, so that one which is declared later is not left out.
+    """
     return tuple(
         with_loader_criteria(mapper.class_, mapper.class_.within(reach), include_aliases=True)
         for mapper in sorted(Record.registry.mappers, key=lambda each: each.class_.__name__)
@@ -45,7 +48,7 @@ def narrow_reads(state: ORMExecuteState) -> None:
     if state.is_insert:
         raise OutOfReach("Rows are added one by one, so that each can be checked.")
     if not state.is_column_load and not state.is_relationship_load:
-        state.statement = state.statement.options(*_criteria(reach))
+        state.statement = state.statement.options(*_criteria(reach, len(Record.registry.mappers)))
 
 
 @event.listens_for(FencedSession, "before_flush")
