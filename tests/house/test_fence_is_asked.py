@@ -87,28 +87,31 @@ def _parsed(text: str) -> ast.Module:
 
 def goes_past(text: str) -> bool:
     """Whether the file holds Core statements on tables, SQL as text, or a connection without a session."""
-    for node in nodes(text):
-        if isinstance(node, ast.Attribute) and node.attr in CORE:
-            return True
-        if isinstance(node, ast.Attribute) and node.attr == "tables" and _named(node.value, "metadata"):
-            return True
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_sql(node.func):
-            return True
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sqlalchemy"):
-            if FUNCTIONS & {alias.name for alias in node.names}:
-                return True
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "connection":
-            return True
-    return False
+    return any(_is_table(node) or _is_sql(node) or _imports_sql(node) for node in nodes(text))
+
+
+def _is_table(node: ast.AST) -> bool:
+    """`Tenant.__table__`, `Record.metadata.tables`, or a connection past the session."""
+    if not isinstance(node, ast.Attribute):
+        return False
+    return node.attr in CORE or (node.attr == "tables" and _named(node.value, "metadata"))
+
+
+def _is_sql(node: ast.AST) -> bool:
+    """`sa.text(…)`, `sa.table(…)` or `session.connection()`."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        return False
+    return node.func.attr == "connection" or (node.func.attr in FUNCTIONS and _named(node.func.value, "sa"))
+
+
+def _imports_sql(node: ast.AST) -> bool:
+    """Imported by name, the import gives them away."""
+    of_sqlalchemy = isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sqlalchemy")
+    return of_sqlalchemy and bool(FUNCTIONS & {alias.name for alias in node.names})
 
 
 def _named(node: ast.AST, name: str) -> bool:
     return (isinstance(node, ast.Name) and node.id == name) or (isinstance(node, ast.Attribute) and node.attr == name)
-
-
-def _is_sql(function: ast.Attribute) -> bool:
-    """`sa.text(…)` or `sa.table(…)`; imported by name, the import gives them away."""
-    return function.attr in FUNCTIONS and _named(function.value, "sa")
 
 
 def reasons(text: str) -> set[str]:
