@@ -9,6 +9,7 @@ from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
+from bindings import endings
 from control.asked import filters_in, matching, one_of, words_in
 from control.crumbs import crumbs_to
 from control.fields import Fields, Id, read_fields
@@ -168,7 +169,7 @@ async def end_membership(
     membership = await _find(session, tenant_id, membership_id)
     if request.user.actor is None:
         raise OutOfReach
-    await membership.discard(session, request.user.actor, request.user.now)
+    await endings.discard_membership(session, request.user.actor, membership, request.user.now)
     _ = speech(request)
     said = {"name": membership.user.name, "company": membership.tenant.name}
     return see_other(
@@ -192,7 +193,7 @@ async def bring_back(
     membership = await _find(session, tenant_id, membership_id)
     if request.user.actor is None:
         raise OutOfReach
-    await membership.undiscard(session, request.user.actor)
+    await endings.undiscard_membership(session, request.user.actor, membership, request.user.now)
     said = {"name": membership.user.name, "company": membership.tenant.name}
     say = speech(request)("%(name)s is in %(company)s again, as a member.") % said
     return see_other(request, f"/companies/{tenant_id}/members", say=say)

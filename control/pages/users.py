@@ -9,6 +9,7 @@ from litestar import Request, Response, get, post
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
+from bindings import endings
 from bindings.binding import Binding
 from control.asked import filters_in, matching, one_of, words_in
 from control.fields import Fields, Id, read_fields
@@ -150,7 +151,7 @@ async def discard(request: Request[Visitor, Any, Any], session: AsyncSession, us
     if visitor.actor is None:
         raise OutOfReach
     user = await find_user(session, user_id)
-    await user.discard(session, visitor.actor, visitor.now)
+    await endings.discard_user(session, visitor.actor, user, visitor.now)
     _ = speech(request)
     said = _("%(name)s is discarded and has no access any more.") % {"name": user.name}
     return see_other(request, f"/users/{user.id}", say=said, undo=(f"/users/{user.id}/undiscard", _("Undo")))
@@ -163,7 +164,7 @@ async def undiscard(request: Request[Visitor, Any, Any], session: AsyncSession, 
     if visitor.actor is None:
         raise OutOfReach
     user = await find_user(session, user_id)
-    await user.undiscard(session, visitor.actor)
+    await endings.undiscard_user(session, visitor.actor, user, visitor.now)
     said = speech(request)("%(name)s is back, as a plain member.") % {"name": user.name}
     return see_other(request, f"/users/{user.id}", say=said)
 
