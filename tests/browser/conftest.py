@@ -97,8 +97,10 @@ async def somebody(demo: Demo, chromium: Browser) -> AsyncIterator[Opening]:
 
 
 @pytest.fixture(scope="session")
-def screenshots() -> Path:
-    """Where pictures of the pages go, for people to look at."""
+def screenshots() -> Path | None:
+    """Where pictures of the pages go, for people to look at: `SCREENSHOTS=1 bin/test tests/browser`."""
+    if not os.environ.get("SCREENSHOTS"):
+        return None
     folder = REPOSITORY / "screenshots"
     folder.mkdir(exist_ok=True)
     return folder

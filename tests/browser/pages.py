@@ -1,0 +1,139 @@
+"""Every page of the panel, in one table: what it is called, where it is, and how it answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.cast import Cast
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the addresses of pages are made from: the cast, and an entry of Dairy's history."""
+
+    cast: Cast
+    entry_id: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """A page of the panel, behind the door `route`, and who looks at it."""
+
+    name: str
+    route: str
+    query: str
+    status: int
+    who: str
+    ids: dict[str, Callable[[Known], int]]
+
+    def where(self, known: Known) -> str:
+        """Its address."""
+        address = self.route.replace("{rest:path}", "no/such/page")
+        for parameter, find in self.ids.items():
+            address = address.replace(f"{{{parameter}:int}}", str(find(known)))
+        return address + self.query
+
+
+def at(
+    name: str, route: str, query: str = "", *, status: int = 200, who: str = "Pia", **ids: Callable[[Known], int]
+) -> Place:
+    """A page behind a door, with the ids that its address needs."""
+    return Place(name, route, query, status, who, ids)
+
+
+def pia(known: Known) -> int:
+    return known.cast.user("Pia").id
+
+
+def dairy(known: Known) -> int:
+    return known.cast.tenant("Dairy").id
+
+
+def dairy_pbx(known: Known) -> int:
+    return known.cast.phone_system_id("Dairy")
+
+
+def dans_line(known: Known) -> int:
+    return known.cast.extension("Dairy", "101").id
+
+
+def dan(known: Known) -> int:
+    return known.cast.membership_id("Dan")
+
+
+def softphone(known: Known) -> int:
+    return known.cast.app_id("softphone")
+
+
+def bea(known: Known) -> int:
+    return known.cast.user("Bea").id
+
+
+def entry(known: Known) -> int:
+    return known.entry_id
+
+
+PLACES = (
+    at("overview", "/"),
+    at("home", "/home"),
+    at("find", "/find", "?q=dan"),
+    at("users", "/users"),
+    at("users none", "/users", "?q=nobody"),
+    at("new user", "/users/new"),
+    at("user", "/users/{user_id:int}", user_id=pia),
+    at("user bindings", "/users/{user_id:int}/bindings", user_id=pia),
+    at("user history", "/users/{user_id:int}/history", user_id=pia),
+    at("user of a neighbour", "/users/{user_id:int}", status=404, user_id=bea),
+    at("companies", "/companies"),
+    at("companies tree", "/companies", "?view=tree"),
+    at("new company", "/companies/new"),
+    at("company", "/companies/{tenant_id:int}", tenant_id=dairy),
+    at("company edit", "/companies/{tenant_id:int}/edit", tenant_id=dairy),
+    at("company members", "/companies/{tenant_id:int}/members", tenant_id=dairy),
+    at(
+        "company member role",
+        "/companies/{tenant_id:int}/members/{membership_id:int}/role",
+        tenant_id=dairy,
+        membership_id=dan,
+    ),
+    at(
+        "company member end",
+        "/companies/{tenant_id:int}/members/{membership_id:int}/end",
+        tenant_id=dairy,
+        membership_id=dan,
+    ),
+    at("company extensions", "/companies/{tenant_id:int}/extensions", tenant_id=dairy),
+    at("company phone systems", "/companies/{tenant_id:int}/phone-systems", tenant_id=dairy),
+    at("company history", "/companies/{tenant_id:int}/history", tenant_id=dairy),
+    at("company siblings", "/companies/{tenant_id:int}/siblings", tenant_id=dairy),
+    at("extensions", "/extensions"),
+    at("new extension", "/extensions/new"),
+    at("extension", "/extensions/{extension_id:int}", extension_id=dans_line),
+    at("extension discard", "/extensions/{extension_id:int}/discard", extension_id=dans_line),
+    at("extension history", "/extensions/{extension_id:int}/history", extension_id=dans_line),
+    at("phone systems", "/phone-systems"),
+    at("new phone system", "/phone-systems/new"),
+    at("phone system", "/phone-systems/{system_id:int}", system_id=dairy_pbx),
+    at("phone system extensions", "/phone-systems/{system_id:int}/extensions", system_id=dairy_pbx),
+    at("phone system history", "/phone-systems/{system_id:int}/history", system_id=dairy_pbx),
+    at("bindings", "/bindings"),
+    at("bindings ended", "/bindings", "?state=ended"),
+    at("history", "/history"),
+    at("history entry", "/history/{entry_id:int}", entry_id=entry),
+    at("apps", "/apps"),
+    at("new app", "/apps/new", who="Ada"),
+    at("app", "/apps/{app_id:int}", who="Ada", app_id=softphone),
+    at("app secret", "/apps/{app_id:int}/secret", who="Ada", app_id=softphone),
+    at("app discard", "/apps/{app_id:int}/discard", who="Ada", app_id=softphone),
+    at("resolve", "/resolve"),
+    at("account", "/account"),
+    at("nowhere", "/{rest:path}", status=404),
+)
+
+ELSEWHERE = {
+    "/sign-in": "looked at in test_notices.py",
+    "/oauth/authorize": "its notices are looked at in test_notices.py",
+    "/oauth/logout": "looked at in test_notices.py",
+    "/setup": "shut in a house that has people",
+    "/acting": "no page: asked by the script",
+}
+"""Doors for browsers that are not in the table, and why."""

@@ -1,0 +1,98 @@
+"""What holds for every page: people can use it in light and dark, large and small, and it shows a binding."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from litestar.handlers import HTTPRouteHandler
+from playwright.async_api import Browser, expect
+
+from control.app import create_app
+from control.settings import Settings
+from tenants.store import Store
+from tenants.trail import Entry
+from tests.browser.conftest import Opening, release_everybody
+from tests.browser.demo_process import Demo
+from tests.browser.looking import faults, overflow, photograph
+from tests.browser.pages import ELSEWHERE, PLACES, Known, Place
+from tests.browser.person import Person
+from tests.cast import Cast, house_work
+
+pytestmark = pytest.mark.browser
+
+LOOKERS = sorted({place.who for place in PLACES})
+
+
+@pytest.fixture(scope="module")
+async def lookers(demo: Demo, chromium: Browser) -> AsyncIterator[dict[str, Person]]:
+    """Pia and Ada, signed in and bound to Dan for as long as the pages are looked at."""
+    lookers = {}
+    for name in LOOKERS:
+        context = await chromium.new_context(base_url=demo.panel, reduced_motion="reduce")
+        lookers[name] = Person(name, demo, context)
+        await lookers[name].sit_down()
+        await lookers[name].sign_in()
+        await lookers[name].bind("Dairy PBX", "101")
+    yield lookers
+    for looker in lookers.values():
+        await looker.context.close()
+    await release_everybody(demo)
+
+
+@pytest.fixture(scope="module")
+async def known(demo: Demo, cast: Cast) -> Known:
+    store = Store(demo.database)
+    try:
+        async with house_work(store) as session:
+            newest = sa.select(sa.func.max(Entry.id)).where(Entry.tenant_id == cast.tenant("Dairy").id)
+            return Known(cast, (await session.execute(newest)).scalar_one())
+    finally:
+        await store.close()
+
+
+@pytest.fixture
+async def looker(request: pytest.FixtureRequest, lookers: dict[str, Person], known: Known) -> Person:
+    """Who looks, with the page before them; it has to answer as the table says."""
+    place: Place = request.getfixturevalue("place")
+    looker = lookers[place.who]
+    answer = await looker.panel.goto(place.where(known))
+    assert answer is not None
+    assert answer.status == place.status
+    return looker
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+async def test_people_can_use_it(place: Place, looker: Person, screenshots: Path | None) -> None:
+    await photograph(looker.panel, screenshots, place.name)
+    assert await faults(looker.panel) == []
+    assert await overflow(looker.panel) <= 0
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+async def test_it_shows_the_binding_and_breaks_no_rule(place: Place, looker: Person) -> None:
+    await expect(looker.bar(looker.panel)).to_have_count(1)
+    await expect(looker.bar(looker.panel)).to_contain_text("Dan Dale, ext 101 at Dairy")
+    await expect(looker.bar(looker.panel).get_by_role("button", name="Remove binding")).to_be_visible()
+    assert looker.complaints == []
+
+
+def test_every_door_for_browsers_is_in_the_table(tmp_path: Path) -> None:
+    app = create_app(Settings.load({"UNDERSTUDY_DATA_DIR": str(tmp_path)}))
+    pages = {
+        route.path
+        for route in app.routes
+        for handler in getattr(route, "route_handlers", [])
+        if isinstance(handler, HTTPRouteHandler)
+        and "GET" in handler.http_methods
+        and handler.opt.get("credential", "cookie") == "cookie"
+    }
+    assert sorted(pages - {place.route for place in PLACES} - set(ELSEWHERE)) == []
+
+
+async def test_a_page_that_people_cannot_use_is_noticed(somebody: Opening) -> None:
+    pia = await somebody("Pia")
+    await pia.panel.set_content("<html lang=en><title>x</title><main><h1>x</h1><button></button></main></html>")
+    assert len(await faults(pia.panel)) == 4
+    await pia.panel.set_content("<html lang=en><title>x</title><main><h1>x</h1>" + "wide" * 200 + "</main></html>")
+    assert await overflow(pia.panel) > 0
