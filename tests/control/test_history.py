@@ -5,7 +5,6 @@ import json
 import re
 from io import StringIO
 
-import pytest
 import sqlalchemy as sa
 
 from tenants.people import Membership, User
@@ -75,26 +74,26 @@ async def test_who_acted_from_above_is_named_to_the_company(pages: House) -> Non
     assert "Olaf Olsen changed Bread Works" in await (await pages.visit("Boris")).read("/history?who=olaf")
 
 
-@pytest.mark.parametrize(
-    ("filters", "found"),
-    [
-        ("what=tenants", True),
-        ("what=extensions", False),
-        ("field=name", True),
-        ("field=host", False),
-        ("who=boris", True),
-        ("who=bea", False),
-        ("how=direct", True),
-        ("how=impersonation", False),
-        ("from=2026-11-21&to=2026-11-21", True),
-        ("to=2026-11-20", False),
-        ("from=2026-11-22", False),
-    ],
-)
-async def test_each_filter_lets_through_what_it_says(pages: House, filters: str, found: bool) -> None:
+async def test_each_filter_lets_through_what_it_says(pages: House) -> None:
     await rename(pages, "Boris", "Bakery", "Bread Works")
-    said = await (await pages.visit("Boris")).read(f"/history?{filters}")
-    assert ("changed Bread Works" in said) is found
+    boris = await pages.visit("Boris")
+    for filters in (
+        "what=tenants",
+        "field=name",
+        "who=boris",
+        "how=direct",
+        "from=2026-11-21&to=2026-11-21",
+    ):
+        assert "changed Bread Works" in await boris.read(f"/history?{filters}")
+    for filters in (
+        "what=extensions",
+        "field=host",
+        "who=bea",
+        "how=impersonation",
+        "to=2026-11-20",
+        "from=2026-11-22",
+    ):
+        assert "changed Bread Works" not in await boris.read(f"/history?{filters}")
 
 
 async def test_filters_stay_in_the_form_and_in_the_exports(pages: House) -> None:
@@ -110,13 +109,18 @@ async def test_filters_stay_in_the_form_and_in_the_exports(pages: House) -> None
     assert all(part in exported[1].replace("&amp;", "&") for part in address.split("&"))
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    ["what=moon", "field=secret_hash'", "how=magic", "from=yesterday", "company=x", "record=moon:1", "format=pdf"],
-)
-async def test_a_filter_that_makes_no_sense_is_refused(pages: House, wrong: str) -> None:
+async def test_a_filter_that_makes_no_sense_is_refused(pages: House) -> None:
     boris = await pages.visit("Boris")
-    assert (await boris.client.get(f"/history?{wrong}")).status_code == 422
+    for wrong in (
+        "what=moon",
+        "field=secret'",
+        "how=magic",
+        "from=yesterday",
+        "company=x",
+        "record=moon:1",
+        "format=pdf",
+    ):
+        assert (await boris.client.get(f"/history?{wrong}")).status_code == 422
 
 
 async def test_a_day_is_the_readers_day(pages: House) -> None:

@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 import sqlalchemy as sa
 
 from bindings.apps import App
@@ -47,18 +46,17 @@ async def test_what_lies_at_a_neighbours_is_not_there_for_olaf(pages: House) -> 
         assert "Zoo" not in said
 
 
-@pytest.mark.parametrize("number", ["0", "999999", str(HUGE), "abc", "-1"])
-async def test_a_number_that_is_no_record_is_refused_cleanly(pages: House, number: str) -> None:
+async def test_a_number_that_is_no_record_is_refused_cleanly(pages: House) -> None:
     ada = await pages.visit("Ada")
     for path in ("companies", "phone-systems", "extensions", "apps", "history"):
-        answer = await ada.client.get(f"/{path}/{number}")
-        assert answer.status_code in {400, 404}
+        for number in ("0", "999999", str(HUGE), "abc", "-1"):
+            assert (await ada.client.get(f"/{path}/{number}")).status_code in {400, 404}
 
 
-@pytest.mark.parametrize("wrong", ["sort=evil", "cursor=x", "kind=moon", f"parent={HUGE}", "q=%00", f"q={'x' * 999}"])
-async def test_a_list_refuses_filters_that_make_no_sense(pages: House, wrong: str) -> None:
+async def test_a_list_refuses_filters_that_make_no_sense(pages: House) -> None:
     olaf = await pages.visit("Olaf")
-    assert (await olaf.client.get(f"/companies?{wrong}")).status_code == 422
+    for wrong in ("sort=evil", "cursor=x", "kind=moon", f"parent={HUGE}", "q=%00", f"q={'x' * 999}"):
+        assert (await olaf.client.get(f"/companies?{wrong}")).status_code == 422
 
 
 # --- Companies
@@ -370,15 +368,12 @@ async def test_ada_registers_an_app_and_sees_its_secret_once(pages: House) -> No
     assert secret[1] not in await ada.get(f"/apps/{app.id}")
 
 
-@pytest.mark.parametrize(
-    "address", ["", "http://wall.example/callback", "https://wall.example/#x", "javascript:alert(1)"]
-)
-async def test_an_app_goes_to_no_address_that_is_not_safe(pages: House, address: str) -> None:
-    ada = await pages.visit("Ada")
-    fields = {"name": "Wallboard", "type": "web", "client_id": "wallboard", "redirect_uris": address}
-    await ada.post("/apps/new", at="/apps/new", status=422, **fields)
-    path = f"/apps/{pages.cast.app_id('softphone')}"
-    await ada.post(path, at=path, status=422, name="Softphone", redirect_uris=address)
+async def test_an_app_goes_to_no_address_that_is_not_safe(pages: House) -> None:
+    ada, path = await pages.visit("Ada"), f"/apps/{pages.cast.app_id('softphone')}"
+    fields = {"name": "Wallboard", "type": "web", "client_id": "wallboard"}
+    for address in ("", "http://wall.example/callback", "https://wall.example/#x", "javascript:alert(1)"):
+        await ada.post("/apps/new", at="/apps/new", status=422, redirect_uris=address, **fields)
+        await ada.post(path, at=path, status=422, name="Softphone", redirect_uris=address)
 
 
 async def test_a_new_secret_ends_the_old_one(pages: House) -> None:

@@ -36,7 +36,7 @@ class Visit:
         """The words of the page's main part, without markup."""
         return words_of(await self.get(path, status=status))
 
-    async def post(self, path: str, *, at: str, status: int = 303, **fields: str) -> httpx.Response:
+    async def post(self, path: str, *, at: str, status: int = 303, **fields: Any) -> httpx.Response:
         """Fill in and send the form that stands on the page `at`, with the hidden fields it gave."""
         page = await self.get(at)
         hidden = {name: found[1] for name in ("_csrf_token", "_acting") if (found := _hidden(page, name))}
