@@ -1,6 +1,7 @@
 """Companies, members, phone systems, extensions, licences, apps and the login test, as people use their pages."""
 
 import re
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -101,7 +102,7 @@ async def test_the_tree_opens_one_level_at_a_time(pages: House) -> None:
 
 async def test_olaf_adds_a_company_and_may_not_use_a_short_name_twice(pages: House) -> None:
     olaf, oak = await pages.visit("Olaf"), pages.cast.tenant("Oak").id
-    fields = {"parent": str(oak), "kind": "customer", "name": NASTY, "slug": "soehne"}
+    fields: dict[str, Any] = {"parent": str(oak), "kind": "customer", "name": NASTY, "slug": "soehne"}
     answer = await olaf.post("/companies/new", at="/companies/new", **fields)
     html = await olaf.get(answer.headers["location"])
     assert "<img src=x" not in html
@@ -114,7 +115,7 @@ async def test_olaf_adds_a_company_and_may_not_use_a_short_name_twice(pages: Hou
 async def test_a_company_cannot_have_companies_below(pages: House) -> None:
     olaf, bakery = await pages.visit("Olaf"), pages.cast.tenant("Bakery").id
     assert "it is a company" in await olaf.read(f"/companies/new?parent={bakery}", status=409)
-    fields = {"parent": str(bakery), "kind": "customer", "name": "Below"}
+    fields: dict[str, Any] = {"parent": str(bakery), "kind": "customer", "name": "Below"}
     await olaf.post("/companies/new", at="/companies/new", status=409, **fields)
 
 
@@ -156,7 +157,7 @@ async def test_the_switcher_knows_siblings_in_reach_only(pages: House) -> None:
 
 async def test_a_spreadsheet_gets_no_formula_and_only_what_was_filtered(pages: House) -> None:
     olaf, oak = await pages.visit("Olaf"), pages.cast.tenant("Oak").id
-    fields = {"parent": str(oak), "kind": "customer", "name": FORMULA, "slug": "formula"}
+    fields: dict[str, Any] = {"parent": str(oak), "kind": "customer", "name": FORMULA, "slug": "formula"}
     await olaf.post("/companies/new", at="/companies/new", **fields)
     text = await olaf.get("/companies?q=hyper&format=csv")
     assert '"\'=HYPERLINK(""http://evil.example"")"' in text
@@ -238,7 +239,7 @@ async def test_a_member_has_none_of_these_pages(pages: House) -> None:
 async def test_olaf_adds_a_phone_system_to_clinic_and_gives_it_another_host(pages: House) -> None:
     olaf, clinic = await pages.visit("Olaf"), pages.cast.tenant("Clinic").id
     new = f"/phone-systems/new?company={clinic}"
-    fields = {"company": str(clinic), "name": "Annexe", "host": "annexe.pbx.example"}
+    fields: dict[str, Any] = {"company": str(clinic), "name": "Annexe", "host": "annexe.pbx.example"}
     made = (await olaf.post("/phone-systems/new", at=new, **fields)).headers["location"]
     await olaf.post(made, at=made, name="Annexe", host="other.pbx.example")
     assert "other.pbx.example" in await olaf.get(made)
@@ -297,7 +298,7 @@ async def test_olaf_adds_an_extension_with_its_user(pages: House) -> None:
     olaf, phones = await pages.visit("Olaf"), pages.cast.phone_system_id("Bakery")
     new = f"/extensions/new?phone_system={phones}"
     bruno = str(pages.cast.membership_id("Bruno"))
-    fields = {"phone_system": str(phones), "number": "210", "name": "Office", "membership": bruno}
+    fields: dict[str, Any] = {"phone_system": str(phones), "number": "210", "name": "Office", "membership": bruno}
     made = (await olaf.post("/extensions/new", at=new, **fields)).headers["location"]
     assert "Bruno Brook" in await olaf.read(made)
     taken = await olaf.post("/extensions/new", at=new, status=422, **fields)
@@ -356,7 +357,7 @@ async def test_a_licence_belongs_to_the_extension_of_the_address(pages: House) -
 
 async def test_ada_registers_an_app_and_sees_its_secret_once(pages: House) -> None:
     ada = await pages.visit("Ada")
-    fields = {"name": "Wallboard", "type": "web", "client_id": "wallboard"}
+    fields: dict[str, Any] = {"name": "Wallboard", "type": "web", "client_id": "wallboard"}
     answer = await ada.post(
         "/apps/new", at="/apps/new", status=200, redirect_uris="https://wall.example/callback", **fields
     )
@@ -370,7 +371,7 @@ async def test_ada_registers_an_app_and_sees_its_secret_once(pages: House) -> No
 
 async def test_an_app_goes_to_no_address_that_is_not_safe(pages: House) -> None:
     ada, path = await pages.visit("Ada"), f"/apps/{pages.cast.app_id('softphone')}"
-    fields = {"name": "Wallboard", "type": "web", "client_id": "wallboard"}
+    fields: dict[str, Any] = {"name": "Wallboard", "type": "web", "client_id": "wallboard"}
     for address in ("", "http://wall.example/callback", "https://wall.example/#x", "javascript:alert(1)"):
         await ada.post("/apps/new", at="/apps/new", status=422, redirect_uris=address, **fields)
         await ada.post(path, at=path, status=422, name="Softphone", redirect_uris=address)
