@@ -4,6 +4,7 @@ import sqlalchemy as sa
 
 from tenants.people import Membership
 from tenants.phones import Extension, Licence, PhoneSystem, Product
+from tenants.trail import Entry
 from tenants.tree import Scope, Suspension, find_tenant
 from tests.cast import bind, house_work, work_as
 from tests.control.openid.story import ISSUER, STATE, Client, Panel, told
@@ -158,3 +159,28 @@ async def a_second_extension_for_ben(panel: Panel) -> int:
         line = await Extension.create(session, system, "302", panel.clock.now, membership=ben)
         await Licence.grant(session, line, softphone, panel.clock.now)
         return line.id
+
+
+async def test_a_login_as_dan_is_written_down_under_both_names(panel: Panel, softphone: Client) -> None:
+    await bind(panel.store, panel.cast, "Pia", "Dairy", "101")
+    tokens = await softphone.log_in(await panel.sign_in("Pia"))
+    entry = (await told_of(panel, "login.started"))[0]
+    assert (entry.actor_name, entry.subject_name, entry.record_name) == ("Pia Pine", "Dan Dale", "Softphone")
+    assert (entry.tenant_id, entry.details["sid"]) == (panel.cast.tenant("Dairy").id, tokens.claims["sid"])
+
+
+async def test_a_refused_login_is_written_down_once_and_a_silent_check_not_at_all(
+    panel: Panel, desk_admin: Client
+) -> None:
+    await bind(panel.store, panel.cast, "Olaf", "Bakery", "202")
+    olaf = await panel.sign_in("Olaf")
+    await desk_admin.ask(olaf, prompt="none")
+    assert await told_of(panel, "login.refused") == []
+    await desk_admin.ask(olaf)
+    (entry,) = await told_of(panel, "login.refused")
+    assert (entry.actor_name, entry.subject_name, entry.details) == ("Olaf Olsen", "Ben Bond", {"rule": "not_admin"})
+
+
+async def told_of(panel: Panel, verb: str) -> list[Entry]:
+    async with house_work(panel.store) as session:
+        return list(await session.scalars(sa.select(Entry).where(Entry.verb == verb)))
