@@ -141,7 +141,10 @@ async def _form(
         status=refusal.status if refusal else 200,
         title=_("Add an extension"),
         crumbs=await crumbs_to(
-            session, system.tenant.path, (f"/phone-systems/{system.id}", system.name), ("", _("Add an extension"))
+            session,
+            system.tenant.path,
+            (f"/phone-systems/{system.id}", system.name),
+            (f"/extensions/new?phone_system={system.id}", _("Add")),
         ),
         system=system,
         members=await members_to_choose(session, system.tenant_id),
