@@ -79,9 +79,8 @@ async def test_who_may_end_somebody_elses_binding(panel: Panel) -> None:
 
 
 async def test_bea_sees_at_home_who_opens_the_apps_as_her_and_ends_it(panel: Panel) -> None:
-    binding_id = await bind(
-        panel.store, panel.cast, "Opal", "Bakery", "201", panel.clock.now, reason="Ticket 4417: no ring"
-    )
+    why = "Ticket 4417: no ring"
+    binding_id = await bind(panel.store, panel.cast, "Opal", "Bakery", "201", panel.clock.now, reason=why)
     bea = await panel.visit("Bea", "/home")
     assert f"Opal Orr Every app {why}" in words(bea.shown)
     assert "Opal Orr bound to Bea Bell" in words(bea.shown)
