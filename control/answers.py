@@ -83,11 +83,13 @@ def answer(
             **extra,
         }
         return Response(problem, status_code=status, media_type="application/problem+json", headers=kept)
+    # Out of reach and never there are one page, with the page's own words and no rule.
+    told = status != 404
     context = {
         **request.app.state.shell(request),
         "status": status,
-        "sentence": detail or None,
-        "rule": extra.get("rule"),
+        "sentence": detail if told and detail else None,
+        "rule": extra.get("rule") if told else None,
         "title": TITLES.get(status, ""),
     }
     return Template("error.html", context=context, status_code=status, headers=kept, media_type=MediaType.HTML)

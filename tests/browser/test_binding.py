@@ -83,13 +83,15 @@ async def test_a_neighbours_extension_does_not_exist_for_olaf(somebody: Opening,
     await olaf.sign_in()
     await elsa.sign_in()
 
-    answer = await olaf.panel.goto(zoes)
-    assert answer is not None
-    assert answer.status == 404
-    assert "Zoe" not in await olaf.panel.content()
-    nowhere = await olaf.panel.goto("/extensions/999999999")
-    assert nowhere is not None
-    assert nowhere.status == 404
+    pages = []
+    for address in (zoes, "/extensions/999999999", "/nowhere"):
+        answer = await olaf.panel.goto(address)
+        assert answer is not None
+        assert answer.status == 404
+        words = await olaf.panel.get_by_role("main").inner_text()
+        pages.append(words.partition("Request number")[0])
+    assert pages[0] == pages[1] == pages[2]
+    assert "Zoe" not in pages[0]
 
     answer = await elsa.panel.goto(zoes)
     assert answer is not None
