@@ -23,7 +23,7 @@ from control.house import House
 from control.openid_issuer import fields_of, form_fields, house_of, issuer_of, target_of, with_fields
 from control.shell import page
 from control.speech import speech
-from control.visitor import Visitor
+from control.visitor import Visitor, look_at_bindings
 from tenants.actor import Actor
 from tenants.reach import Reach
 from tenants.roles import Permission
@@ -75,7 +75,7 @@ class Asking:
         return Redirect(self.back(error=error, error_description=plain_ascii(sentence)), status_code=302)
 
 
-@get(AUTHORIZE, may=ANYONE, outlives=False, include_in_schema=False)
+@get(AUTHORIZE, may=ANYONE, outlives=False, bar=False, include_in_schema=False)
 async def authorize(request: Asked) -> Response[Any]:
     """Where an app sends a browser to have somebody logged in (RFC 6749 section 4.1.1, OIDC Core section 3.1.2)."""
     try:
@@ -172,6 +172,7 @@ async def _resolved(session: AsyncSession, asking: Asking, sign_in: SignIn) -> G
         asking.app,
         asking.now,
         current_membership_id=sign_in.membership_id,
+        identities=asking.visitor.identities,
         chosen_extension_id=_chosen(asking),
         choose="select_account" in asking.asked.prompts,
     )
@@ -225,6 +226,7 @@ async def _notice(session: AsyncSession, asking: Asking, notice: Notice) -> Resp
         await _end_stale(session, asking, notice)
     elif notice.kind != "choose":
         _mark_refused(session, asking, notice)
+    await look_at_bindings(session, asking.visitor)
     actor, _ = asking.visitor.actor, speech(asking.request)
     return page(
         asking.request,
@@ -249,6 +251,9 @@ async def _end_stale(session: AsyncSession, asking: Asking, notice: Notice) -> N
     if binding.ended_at is None:
         over = notice.rule in {"expired", "unused"}
         await binding.end(session, notice.rule if over else f"stale_{notice.rule}", asking.now)
+    # The page that says so is drawn for somebody who is no longer bound.
+    bound = asking.visitor.bound
+    bound[:] = [each for each in bound if each[0].id != binding.id]
 
 
 def _mark_refused(session: AsyncSession, asking: Asking, notice: Notice) -> None:

@@ -84,6 +84,7 @@ async def test_a_binding_that_went_stale(somebody: Opening, demo: Demo, cast: Ca
     await pia.sign_in()
     page = await pia.log_in("softphone")
     await expect(page.locator("[data-notice=stale]")).to_contain_text("not used for 90 days")
+    await expect(pia.bar(page)).to_have_count(0)
     await expect_usable(page, "stale")
     await page.get_by_role("link", name="Continue as yourself").click()
     await expect(page.locator("#who")).to_have_text("Pia Pine")
