@@ -72,8 +72,11 @@ def extensions_asked(said: Mapping[str, Any]) -> sa.Select[Extension]:
 
 
 def _says(token: str) -> sa.ColumnElement[bool]:
-    """Digits are the beginning of a number; anything may be part of a name, an address or a place."""
-    somewhere = matching(
+    """Digits are the beginning of a number; anything else is part of a name, an address or a place."""
+    if token.isascii() and token.isdecimal():
+        # A range rather than LIKE, so that the index on the number serves it; ":" comes after "9".
+        return sa.and_(Extension.number >= token, Extension.number < token + ":")
+    return matching(
         token,
         sa.func.coalesce(Extension.name, ""),
         sa.func.coalesce(User.name, ""),
@@ -81,10 +84,6 @@ def _says(token: str) -> sa.ColumnElement[bool]:
         Tenant.name,
         PhoneSystem.name,
     )
-    if token.isascii() and token.isdecimal():
-        # A range rather than LIKE, so that the index on the number serves it.
-        return sa.or_(sa.and_(Extension.number >= token, Extension.number < token + ":"), somewhere)
-    return somewhere
 
 
 def _licensed(product: str) -> sa.ColumnElement[bool]:
