@@ -5,6 +5,7 @@ binding that has gone stale, which ends for good the moment a login meets it.
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -150,6 +151,7 @@ async def resolve(
     now: datetime,
     *,
     current_membership_id: int | None = None,
+    identities: Sequence[Identity] | None = None,
     chosen_extension_id: int | None = None,
     as_myself: bool = False,
     choose: bool = False,
@@ -157,11 +159,12 @@ async def resolve(
 ) -> Granted | Notice:
     """Whom the app will see for this person now, or the page to show instead.
 
+    `identities` are the person's live ones when this very request has read them already;
     `as_myself` passes over bindings, `choose` asks again which own extension, `steps` collects how it was decided.
     """
     said = steps if steps is not None else []
-    identities = await live_identities(session, user_id=user_id)
-    identities.sort(key=lambda each: (each.membership_id != current_membership_id, each.membership_id))
+    live = await live_identities(session, user_id=user_id) if identities is None else identities
+    identities = sorted(live, key=lambda each: (each.membership_id != current_membership_id, each.membership_id))
     if not identities:
         return Notice("not_yours", "access_denied", "You are not active in any organization.")
     binding = None if as_myself else await live_binding(session, user_id, app.id)
@@ -177,7 +180,7 @@ async def resolve(
 
 
 async def _bound(
-    session: AsyncSession, identities: list[Identity], binding: Binding, app: App, said: list[Step]
+    session: AsyncSession, identities: Sequence[Identity], binding: Binding, app: App, said: list[Step]
 ) -> Granted | Notice:
     subject = await seen_at(session, binding.subject_membership_id, binding.extension_id)
     actor = next((each for each in identities if each.membership_id == binding.membership_id), None)
@@ -191,7 +194,7 @@ async def _bound(
 async def _own(
     session: AsyncSession,
     user_id: int,
-    identities: list[Identity],
+    identities: Sequence[Identity],
     app: App,
     said: list[Step],
     chosen: int | None,
@@ -215,7 +218,7 @@ async def _own(
 
 
 async def _without_extension(
-    session: AsyncSession, identities: list[Identity], app: App, owner_path: str, said: list[Step]
+    session: AsyncSession, identities: Sequence[Identity], app: App, owner_path: str, said: list[Step]
 ) -> Granted | Notice:
     here = [each for each in identities if each.path.startswith(owner_path)]
     if app.needs_extension or not here:
@@ -312,7 +315,7 @@ _ON_EXTENSION = _SEEN.join(
 ).join(_systems, sa.and_(_systems.c.id == _phones.c.phone_system_id, _systems.c.discarded_at.is_(None)))
 
 
-async def own_extensions(session: AsyncSession, identities: list[Identity]) -> list[Seen]:
+async def own_extensions(session: AsyncSession, identities: Sequence[Identity]) -> list[Seen]:
     """The extensions in use of these memberships, in order of number."""
     ids = [each.membership_id for each in identities]
     rows = await session.execute(_ON_EXTENSION.where(_members.c.id.in_(ids)).order_by(_phones.c.number, _phones.c.id))

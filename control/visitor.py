@@ -89,7 +89,8 @@ async def _by_cookie(house: House, visitor: Visitor, connection: ASGIConnection[
         if not identities:
             return
         await _sit_down(session, visitor, sign_in, identities)
-        await _look_at_bindings(session, visitor)
+        if connection.route_handler.opt.get("bar", True):
+            await look_at_bindings(session, visitor)
     if visitor.now - sign_in.last_seen_at > SEEN_EVERY:
         await _touch(house, SignIn.__table__, sign_in.id, {"last_seen_at": visitor.now})
 
@@ -103,7 +104,8 @@ async def _sit_down(session: AsyncSession, visitor: Visitor, sign_in: SignIn, id
     visitor.csrf_seed = sign_in.csrf_secret
 
 
-async def _look_at_bindings(session: AsyncSession, visitor: Visitor) -> None:
+async def look_at_bindings(session: AsyncSession, visitor: Visitor) -> None:
+    """What the amber bar says. A login that shows no page does without."""
     if visitor.sign_in is not None:
         for binding in await open_bindings(session, visitor.sign_in.user_id):
             visitor.bound.append((binding, await staleness(session, binding, visitor.now)))
