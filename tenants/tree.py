@@ -70,12 +70,15 @@ class Tenant(Record, Audited, PolicyColumns):
         return self.id
 
     def touches(self, reach: Reach) -> set[int] | None:
-        """A new tenant concerns its parent; a changed one itself, and both parents when it moves."""
+        """A new tenant concerns its parent; a changed one itself, and both parents when it moves.
+
+        A new root concerns nobody's reach: only the house itself founds one.
+        """
         if reach.extent is Extent.SELF:
             return None
         parents = sa.inspect(self).attrs.parent_id.history
         changed = {parent for parent in (*parents.added, *parents.deleted) if parent is not None}
-        return changed if sa.inspect(self).pending else changed | {self.id}
+        return (changed or None) if sa.inspect(self).pending else changed | {self.id}
 
     @classmethod
     async def found(
@@ -92,6 +95,8 @@ class Tenant(Record, Audited, PolicyColumns):
             raise Invalid(f"A {kind} cannot sit there.", field="kind")
         if parent is not None and parent.discarded_at is not None:
             raise Conflict(f"{parent.name} is discarded.")
+        if parent is None and (await session.scalars(sa.select(cls.id).limit(1))).first() is not None:
+            raise Conflict("There is one platform, and it is here already.")
         name = named(name)
         slug = slugged(slug or name)
         taken = sa.select(cls.id).where(cls.parent_id == (parent.id if parent else None), cls.slug == slug)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased, joinedload, selectinload
 
 from bindings.binding import Binding
 from tenants.fence import FencedSession
+from tenants.idempotency import Answer
 from tenants.identities import live_identities
 from tenants.people import Membership, User, find_membership, find_user
 from tenants.phones import Extension, PhoneSystem, find_extension, find_phone_system
@@ -281,7 +282,7 @@ async def refused(work: Any) -> AsyncIterator[AsyncSession]:
             yield session
 
 
-async def new_tenant(session: AsyncSession, parent_id: int, path: str) -> None:
+async def new_tenant(session: AsyncSession, parent_id: int | None, path: str) -> None:
     session.add(
         tenant := Tenant(
             parent_id=parent_id,
@@ -376,8 +377,18 @@ async def test_bulk_inserts_go_round_the_fence_and_are_refused(store: Store, cas
 
 
 async def test_who_reaches_nothing_writes_nothing(store: Store, cast: Cast) -> None:
-    async with refused(store.work(cast.actor("Ada"), Reach.nothing(), NOW)) as session:
+    nothing = Reach.nothing()
+    async with refused(store.work(cast.actor("Ada"), nothing, NOW)) as session:
         await new_tenant(session, cast.tenant("Acme").id, "/1/999/")
+    async with refused(store.work(cast.actor("Ada"), nothing, NOW)) as session:
+        # "One's own" of nobody is still nobody's.
+        session.add(Answer(membership_id=0, key="again", request_hash="0", status=201, created_at=NOW))
+
+
+@pytest.mark.parametrize("name", ["Olaf", "Ada"])
+async def test_a_second_root_is_within_nobodys_reach(store: Store, cast: Cast, name: str) -> None:
+    async with refused(work_as(store, cast.actor(name))) as session:
+        await new_tenant(session, None, "/999/")
 
 
 async def test_a_member_writes_themselves_and_nothing_else(store: Store, cast: Cast) -> None:
