@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bindings.apps import App
 from bindings.binding import EVERY_APP, Binding, BindingApp, staleness
 from tenants.actor import Actor
-from tenants.people import User
+from tenants.people import Membership, User
 from tenants.roles import Permission, Role
 
 
@@ -50,6 +50,7 @@ async def shown(session: AsyncSession, bindings: Sequence[Binding], actor: Actor
     apps = await _apps_of(session, [binding.id for binding in bindings])
     user_ids = {binding.user_id for binding in bindings}
     seen = set(await session.scalars(sa.select(User.id).where(User.id.in_(user_ids))))
+    fellows = await _fellow_operators(session, bindings, actor)
     rows = []
     for binding in bindings:
         stale = await staleness(session, binding, now) if binding.ended_at is None else None
@@ -73,19 +74,31 @@ async def shown(session: AsyncSession, bindings: Sequence[Binding], actor: Actor
                 ended_cause=binding.ended_cause,
                 stale=stale.sentence if stale else None,
                 own=actor.true is not None and actor.true.user_id == binding.user_id,
-                endable=_endable(binding, actor),
+                endable=_endable(binding, actor, fellows),
                 in_reach=binding.user_id in seen,
             )
         )
     return rows
 
 
-def _endable(binding: Binding, actor: Actor) -> bool:
+def _endable(binding: Binding, actor: Actor, fellows: set[int]) -> bool:
     """Whether to offer the button; the binding's own verb decides when it is pressed."""
     if binding.ended_at is not None or actor.true is None:
         return False
-    concerned = actor.true.user_id == binding.user_id or actor.standing.membership_id == binding.subject_membership_id
-    return concerned or actor.may(Permission.END_STAND_INS)
+    if actor.true.user_id == binding.user_id or actor.standing.membership_id == binding.subject_membership_id:
+        return True
+    admin = actor.standing.role is Role.ADMIN
+    return actor.may(Permission.END_STAND_INS) and (admin or binding.membership_id in fellows)
+
+
+async def _fellow_operators(session: AsyncSession, bindings: Sequence[Binding], actor: Actor) -> set[int]:
+    """Those of these bindings' memberships whose bindings an operator of the same organization may end."""
+    fellows = sa.select(Membership.id).where(
+        Membership.id.in_({binding.membership_id for binding in bindings}),
+        Membership.tenant_id == actor.standing.tenant_id,
+        Membership.role == Role.OPERATOR.value,
+    )
+    return set(await session.scalars(fellows))
 
 
 async def _apps_of(session: AsyncSession, binding_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:

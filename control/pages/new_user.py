@@ -50,7 +50,7 @@ async def create(request: Request[Visitor, Any, Any]) -> Response[Any]:
     except Refusal as refusal:
         async with changing(request) as session:
             return await form(request, session, fields, refusal)
-    said = speech(request)("Done. %(name)s is listed once they can sign in at %(tenant)s.")
+    said = speech(request)("Saved. %(name)s takes their place at %(tenant)s once their address is confirmed.")
     return see_other(request, "/users", say=said % {"name": fields.text("name"), "tenant": tenant.name})
 
 

@@ -20,7 +20,7 @@ from control.speech import speech
 from control.user_tabs import crumbs, user_tabs
 from control.visitor import Visitor
 from tenants.people import Membership, User, find_user
-from tenants.refusals import Invalid, OutOfReach
+from tenants.refusals import Invalid, NotPermitted, OutOfReach
 from tenants.roles import Permission
 from tenants.tree import Tenant
 
@@ -107,14 +107,21 @@ async def profile(request: Request[Visitor, Any, Any], session: AsyncSession, us
 
 @post("/users/{user_id:int}", may=Permission.MANAGE_PEOPLE, outlives=True, include_in_schema=False)
 async def rename(request: Request[Visitor, Any, Any], session: AsyncSession, user_id: Id) -> Response[Any]:
-    """Another name."""
+    """Another name, given by those who hold the person's home: elsewhere they are a guest."""
     fields = await read_fields(request)
     user = await find_user(session, user_id)
+    if await home_of(session, user) is None:
+        raise NotPermitted("This must be done by the person or by their home organization.", rule="rank")
     try:
         await user.change(session, name=fields.text("name"))
     except Invalid as refusal:
         return await show(request, session, user, {"name": refusal.sentence}, fields)
     return see_other(request, f"/users/{user.id}", say=speech(request)("Saved."))
+
+
+async def home_of(session: AsyncSession, user: User) -> Tenant | None:
+    """The organization that keeps the person's record, when the reader's reach holds it."""
+    return await session.get(Tenant, user.home_tenant_id)
 
 
 async def show(
@@ -126,7 +133,7 @@ async def show(
 ) -> Response[Any]:
     """The Profile tab, with what is wrong if something is."""
     actor = request.user.actor
-    home = (await session.scalars(sa.select(Tenant).where(Tenant.id == user.home_tenant_id))).one_or_none()
+    home = await home_of(session, user)
     return page(
         request,
         "users/profile.html",

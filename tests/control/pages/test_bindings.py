@@ -78,6 +78,22 @@ async def test_who_may_end_somebody_elses_binding(panel: Panel) -> None:
     assert await ended_cause(panel, by_olaf) == "ended_by_admin"
 
 
+async def test_the_button_is_offered_to_whom_it_works_for(panel: Panel) -> None:
+    by_olaf = await bind(panel.store, panel.cast, "Olaf", "Bakery", "201", panel.clock.now)
+    by_opal = await bind(panel.store, panel.cast, "Opal", "Bakery", "202", panel.clock.now)
+    offered = {
+        "Olaf": {by_olaf, by_opal},
+        "Boris": {by_olaf, by_opal},
+        "Opal": {by_opal},
+        "Bruno": set(),
+        "Amos": set(),
+    }
+    for name, buttons in offered.items():
+        page = (await panel.visit(name, "/bindings")).shown.text
+        table = page.partition("<table")[2]
+        assert {each for each in both if f"/bindings/{each}/release" in table} == buttons, name
+
+
 async def test_bea_sees_at_home_who_opens_the_apps_as_her_and_ends_it(panel: Panel) -> None:
     why = "Ticket 4417: no ring"
     binding_id = await bind(panel.store, panel.cast, "Opal", "Bakery", "201", panel.clock.now, reason=why)

@@ -87,6 +87,13 @@ async def test_pia_renames_dina(panel: Panel) -> None:
     assert (await pia.send(path, {"name": ""})).status_code == 422
 
 
+async def test_clara_does_not_rename_her_guest(panel: Panel) -> None:
+    path = f"/users/{panel.cast.user('Ben').id}"
+    clara = await panel.visit("Clara", path)
+    assert 'name="name"' not in clara.shown.text
+    assert (await clara.send(path, {"name": "Mallory"})).status_code == 403
+
+
 async def test_who_only_looks_changes_nobody(panel: Panel) -> None:
     path = f"/users/{panel.cast.user('Bea').id}"
     for name in ("Opal", "Bruno", "Amos", "Axel"):
@@ -106,6 +113,7 @@ async def test_pia_discards_paul_and_takes_it_back(panel: Panel) -> None:
     await pia.follow(await pia.send(path + "/undiscard"))
     assert "Paul Penn is back, as a plain member." in words(pia.shown)
     assert (await pia.send(path + "/undiscard")).status_code == 409
+    assert (await paul.open("/account")).status_code == 303, "a sign-in of before does not come back"
 
 
 async def test_nobody_discards_whom_they_do_not_outrank_everywhere(panel: Panel) -> None:
@@ -137,7 +145,7 @@ async def test_the_answer_is_the_same_whether_the_address_is_known_elsewhere_or_
     assert await newcomers(panel) == (users + 1, invited + 1)
     assert (fresh.status_code, fresh.headers["location"]) == (known.status_code, known.headers["location"])
     said = words(await olaf.follow(known))
-    assert "Done. New Nick is listed once they can sign in at Bakery." in said
+    assert "Saved. New Nick takes their place at Bakery once their address is confirmed." in said
     assert "zoe@zoo.example" not in said
 
 

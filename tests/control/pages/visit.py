@@ -1,7 +1,7 @@
 """Somebody's browser in a story: opens pages, fills in their forms, and is led on."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import unescape
 from typing import Any
@@ -40,7 +40,7 @@ class Visit:
         return self.page
 
     async def send(
-        self, path: str, fields: dict[str, str | Sequence[str]] | None = None, **headers: str
+        self, path: str, fields: Mapping[str, str | Sequence[str]] | None = None, **headers: str
     ) -> httpx.Response:
         """Send a form of the page that is open, with the hidden fields that it carries."""
         hidden = {name: self.hidden(name) for name in ("_csrf_token", "_acting")}
