@@ -27,10 +27,10 @@ class Place:
 
     def where(self, known: Known) -> str:
         """Its address."""
-        address = self.route.replace("{rest:path}", "no/such/page")
+        address = self.route.replace("{rest:path}", "no/such/page") + self.query
         for parameter, find in self.ids.items():
             address = address.replace(f"{{{parameter}:int}}", str(find(known)))
-        return address + self.query
+        return address
 
 
 def at(
@@ -81,6 +81,13 @@ PLACES = (
     at("new user", "/users/new"),
     at("user", "/users/{user_id:int}", user_id=pia),
     at("user bindings", "/users/{user_id:int}/bindings", user_id=pia),
+    at(
+        "user bindings chosen",
+        "/users/{user_id:int}/bindings",
+        "?phone_system={system_id:int}",
+        user_id=pia,
+        system_id=dairy_pbx,
+    ),
     at("user history", "/users/{user_id:int}/history", user_id=pia),
     at("user of a neighbour", "/users/{user_id:int}", status=404, user_id=bea),
     at("companies", "/companies"),

@@ -113,3 +113,22 @@ async def test_a_logout_without_a_hint_asks_first(somebody: Opening, expect_usab
     await expect_usable(pia.panel, "logged out")
     softphone = await pia.look_at("softphone")
     await expect(softphone.locator("#signed-out")).to_be_visible()
+
+
+async def test_a_binding_that_a_rule_refuses(somebody: Opening, expect_usable: Check) -> None:
+    elsa = await somebody("Elsa")
+    await elsa.sign_in()
+    await elsa.open_own_bindings()
+    await elsa.choose("Zoo PBX", "201")
+    await elsa.panel.get_by_role("button", name="Save").click()
+    await expect(elsa.panel.get_by_role("alert")).to_be_focused()
+    await expect_usable(elsa.panel, "binding refused")
+
+
+async def test_the_softphone_shows_who_acts(somebody: Opening, expect_usable: Check) -> None:
+    pia = await somebody("Pia")
+    await pia.sign_in()
+    await pia.bind("Dairy PBX", "101")
+    softphone = await pia.log_in("softphone")
+    await expect(softphone.locator("#acting")).to_be_visible()
+    await expect_usable(softphone, "softphone")
