@@ -1,11 +1,6 @@
-"""A house in which every kind of audited record has a row, and the check that every row folds from its entries."""
+"""A house in which every kind of audited record has a row."""
 
-import json
-from datetime import datetime, timedelta
-from typing import Any
-
-import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncSession
+from datetime import timedelta
 
 from bindings.impersonation import Impersonation
 from tenants.api_keys import ApiKey
@@ -13,11 +8,10 @@ from tenants.invitations import Invitation
 from tenants.people import Membership
 from tenants.roles import Role
 from tenants.store import Store
-from tenants.trail import CHANGED, Entry, plain, record
+from tenants.trail import record
 from tenants.tree import Scope, Tenant
 from tenants.verbs import Verb
 from tests.cast import NOW, Cast, bind, house_work, work_as
-from tests.kinds import AUDITED
 
 
 async def furnish(store: Store, cast: Cast) -> None:
@@ -48,61 +42,3 @@ async def furnish(store: Store, cast: Cast) -> None:
             )
         )
         record(session, Verb.REFUSED, row)
-
-
-def fold(entries: list[Entry]) -> dict[str, Any]:
-    """What a row must be after its entries, oldest first; each must begin where the one before it ended."""
-    row: dict[str, Any] = {}
-    for entry in entries:
-        for field, change in entry.changes.items():
-            if change == CHANGED:
-                row[field] = CHANGED
-                continue
-            before, after = change
-            assert row.get(field) == before, f"entry {entry.id}: {field} was {row.get(field)!r}, not {before!r}"
-            row[field] = after
-    return row
-
-
-async def unfolded(session: AsyncSession) -> list[str]:
-    """Every difference between the audited rows and what their entries tell. Empty in a house whose trail is true.
-
-    The session must reach everywhere.
-    """
-    found = []
-    for kind in AUDITED:
-        table = kind.__tablename__
-        told: dict[str, list[Entry]] = {}
-        for entry in await session.scalars(sa.select(Entry).where(Entry.record_type == table).order_by(Entry.id)):
-            told.setdefault(str(entry.record_id), []).append(entry)
-        for row in await session.scalars(sa.select(kind)):
-            found += [f"{table} {row.id}: {problem}" for problem in differences(row, told.get(str(row.id), []))]
-    return found
-
-
-def differences(row: Any, entries: list[Entry]) -> list[str]:
-    """Where one row is not what its entries say."""
-    if not entries:
-        return ["no entry at all"]
-    folded = fold(entries)
-    found = []
-    for column in sa.inspect(type(row)).column_attrs:
-        key = column.key
-        if key in {"id", "last_entry_id"} or key in row.derived:
-            continue
-        stored, told = as_json(getattr(row, key)), folded.get(key)
-        if key in row.secret:
-            if (stored is not None) != (told == CHANGED):
-                found.append(f"{key} is a secret that its entries do not speak of")
-        elif stored != told:
-            found.append(f"{key} is {stored!r}, its entries say {told!r}")
-    if row.last_entry_id != entries[-1].id:
-        found.append(f"its last entry is {entries[-1].id}, not {row.last_entry_id}")
-    return found
-
-
-def as_json(value: Any) -> Any:
-    """A value as an entry has it."""
-    if isinstance(value, datetime):
-        return plain(value)
-    return json.loads(json.dumps(plain(value)))

@@ -25,7 +25,8 @@ from tenants.trail import Entry, canonical, record
 from tenants.tree import Kind, Tenant
 from tenants.verbs import Verb
 from tests.cast import NOW, ORIGIN, SEEDED, Cast, bind, house_work, work_as
-from tests.furnished import differences, fold, furnish, unfolded
+from tests.fold import differences, fold, misfits
+from tests.furnished import furnish
 
 REASON = "Bea's headset does not ring"
 
@@ -346,7 +347,7 @@ async def test_honest_writers_do_not_refuse_each_other(store: Store, cast: Cast)
 
     await asyncio.gather(*(deed(number) for number in range(20) for deed in (rename, add)))
     async with house_work(store) as session:
-        assert await unfolded(session) == []
+        assert await misfits(session) == []
         here = sa.select(sa.func.count(Extension.id)).where(Extension.tenant_id == cast.tenant("Bakery").id)
         assert await session.scalar(here) == 23
 
@@ -407,7 +408,7 @@ async def test_after_a_move_the_old_history_goes_along_and_the_old_line_keeps_it
 async def test_every_row_of_a_full_house_folds_from_its_entries(store: Store, cast: Cast) -> None:
     await furnish(store, cast)
     async with house_work(store) as session:
-        assert await unfolded(session) == []
+        assert await misfits(session) == []
 
 
 async def test_a_row_that_differs_from_its_entries_is_found(store: Store, cast: Cast) -> None:
