@@ -46,14 +46,16 @@ async def list_apps(request: Request[Visitor, Any, Any], session: AsyncSession) 
 
 
 @get("/apps/new", may=Permission.MANAGE_APPS, outlives=False, include_in_schema=False)
-async def new_app(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
+async def new_app(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template | Redirect:
     """The form for a new one of the reader's own organization."""
-    return await _new(request, session)
+    return await _new(request, session) if _fresh(request.user) else _prove_again("/apps/new")
 
 
 @post("/apps/new", may=Permission.MANAGE_APPS, outlives=True, include_in_schema=False)
-async def register_app(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
+async def register_app(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template | Redirect:
     """Register it; its secret is on the page that answers, and nowhere after."""
+    if not _fresh(request.user):
+        return _prove_again("/apps/new")
     fields, actor = await read_fields(request), request.user.actor
     owner = await session.get(Tenant, actor.standing.tenant_id) if actor else None
     if actor is None or owner is None:
@@ -108,6 +110,8 @@ async def show_app(request: Request[Visitor, Any, Any], session: AsyncSession, a
 @post("/apps/{app_id:int}", may=Permission.MANAGE_APPS, outlives=True, include_in_schema=False)
 async def change_app(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template | Redirect:
     """Point it elsewhere: a destination for logins outlives a stand-in."""
+    if not _fresh(request.user):
+        return _prove_again(f"/apps/{app_id}")
     app, fields = await _own_app(session, app_id), await read_fields(request)
     try:
         addresses = _lines(fields, "redirect_uris")
@@ -146,6 +150,7 @@ async def _show(
         product=await session.get(Product, app.product_id) if app.product_id else None,
         fallback=await session.get(App, app.fallback_id) if app.fallback_id else None,
         may_change=_may_manage(request.user) and owner is not None and app.discarded_at is None,
+        fresh=_fresh(request.user),
         told=await entries_of(session, request.user, "apps", app.id) if reads and owner else None,
         fields=fields,
         typed=refusal is not None,
@@ -161,8 +166,10 @@ async def ask_secret(request: Request[Visitor, Any, Any], session: AsyncSession,
 
 
 @post("/apps/{app_id:int}/secret", may=Permission.MANAGE_APPS, outlives=True, include_in_schema=False)
-async def rotate_secret(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template:
+async def rotate_secret(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template | Redirect:
     """A new secret, on the page that answers and nowhere after."""
+    if not _fresh(request.user):
+        return _prove_again(f"/apps/{app_id}/secret")
     app = await _own_app(session, app_id)
     if app.type != "web" or app.discarded_at is not None:
         raise Conflict("Only a web app in use has a secret.", rule="type")
@@ -234,6 +241,15 @@ def _lines(fields: Fields, name: str) -> list[str]:
 
 def _may_manage(visitor: Visitor) -> bool:
     return visitor.actor is not None and visitor.actor.may(Permission.MANAGE_APPS)
+
+
+def _fresh(visitor: Visitor) -> bool:
+    """Where logins end up is changed by who has just proved who they are, not by who found a screen unlocked."""
+    return visitor.sign_in is not None and visitor.sign_in.fresh(visitor.now)
+
+
+def _prove_again(back: str) -> Redirect:
+    return Redirect("/sign-in", query_params={"next": back, "reauth": "1"}, status_code=303)
 
 
 ROUTES = [

@@ -120,7 +120,7 @@ async def test_a_filter_that_makes_no_sense_is_refused(pages: House) -> None:
         "record=moon:1",
         "format=pdf",
     ):
-        assert (await boris.client.get(f"/history?{wrong}")).status_code == 422
+        assert (await boris.ask(f"/history?{wrong}")).status_code == 422
 
 
 async def test_a_day_is_the_readers_day(pages: House) -> None:

@@ -1,7 +1,6 @@
 """Companies, members, phone systems, extensions, licences, apps and the login test, as people use their pages."""
 
 import re
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -11,7 +10,7 @@ from tenants.people import Membership
 from tenants.phones import Extension, Licence, PhoneSystem, Product, find_extension
 from tenants.tree import Kind, Scope, Tenant
 from tests.cast import bind, house_work, work_as
-from tests.control.visits import House, words_of
+from tests.control.visits import Form, House, main_of, words_of
 
 HUGE = 10**30
 FORMULA = '=HYPERLINK("http://evil.example")'
@@ -51,13 +50,13 @@ async def test_a_number_that_is_no_record_is_refused_cleanly(pages: House) -> No
     ada = await pages.visit("Ada")
     for path in ("companies", "phone-systems", "extensions", "apps", "history"):
         for number in ("0", "999999", str(HUGE), "abc", "-1"):
-            assert (await ada.client.get(f"/{path}/{number}")).status_code in {400, 404}
+            assert (await ada.ask(f"/{path}/{number}")).status_code in {400, 404}
 
 
 async def test_a_list_refuses_filters_that_make_no_sense(pages: House) -> None:
     olaf = await pages.visit("Olaf")
     for wrong in ("sort=evil", "cursor=x", "kind=moon", f"parent={HUGE}", "q=%00", f"q={'x' * 999}"):
-        assert (await olaf.client.get(f"/companies?{wrong}")).status_code == 422
+        assert (await olaf.ask(f"/companies?{wrong}")).status_code == 422
 
 
 # --- Companies
@@ -102,7 +101,7 @@ async def test_the_tree_opens_one_level_at_a_time(pages: House) -> None:
 
 async def test_olaf_adds_a_company_and_may_not_use_a_short_name_twice(pages: House) -> None:
     olaf, oak = await pages.visit("Olaf"), pages.cast.tenant("Oak").id
-    fields: dict[str, Any] = {"parent": str(oak), "kind": "customer", "name": NASTY, "slug": "soehne"}
+    fields: Form = {"parent": str(oak), "kind": "customer", "name": NASTY, "slug": "soehne"}
     answer = await olaf.post("/companies/new", at="/companies/new", **fields)
     html = await olaf.get(answer.headers["location"])
     assert "<img src=x" not in html
@@ -115,7 +114,7 @@ async def test_olaf_adds_a_company_and_may_not_use_a_short_name_twice(pages: Hou
 async def test_a_company_cannot_have_companies_below(pages: House) -> None:
     olaf, bakery = await pages.visit("Olaf"), pages.cast.tenant("Bakery").id
     assert "it is a company" in await olaf.read(f"/companies/new?parent={bakery}", status=409)
-    fields: dict[str, Any] = {"parent": str(bakery), "kind": "customer", "name": "Below"}
+    fields: Form = {"parent": str(bakery), "kind": "customer", "name": "Below"}
     await olaf.post("/companies/new", at="/companies/new", status=409, **fields)
 
 
@@ -157,7 +156,7 @@ async def test_the_switcher_knows_siblings_in_reach_only(pages: House) -> None:
 
 async def test_a_spreadsheet_gets_no_formula_and_only_what_was_filtered(pages: House) -> None:
     olaf, oak = await pages.visit("Olaf"), pages.cast.tenant("Oak").id
-    fields: dict[str, Any] = {"parent": str(oak), "kind": "customer", "name": FORMULA, "slug": "formula"}
+    fields: Form = {"parent": str(oak), "kind": "customer", "name": FORMULA, "slug": "formula"}
     await olaf.post("/companies/new", at="/companies/new", **fields)
     text = await olaf.get("/companies?q=hyper&format=csv")
     assert '"\'=HYPERLINK(""http://evil.example"")"' in text
@@ -239,7 +238,7 @@ async def test_a_member_has_none_of_these_pages(pages: House) -> None:
 async def test_olaf_adds_a_phone_system_to_clinic_and_gives_it_another_host(pages: House) -> None:
     olaf, clinic = await pages.visit("Olaf"), pages.cast.tenant("Clinic").id
     new = f"/phone-systems/new?company={clinic}"
-    fields: dict[str, Any] = {"company": str(clinic), "name": "Annexe", "host": "annexe.pbx.example"}
+    fields: Form = {"company": str(clinic), "name": "Annexe", "host": "annexe.pbx.example"}
     made = (await olaf.post("/phone-systems/new", at=new, **fields)).headers["location"]
     await olaf.post(made, at=made, name="Annexe", host="other.pbx.example")
     assert "other.pbx.example" in await olaf.get(made)
@@ -298,7 +297,7 @@ async def test_olaf_adds_an_extension_with_its_user(pages: House) -> None:
     olaf, phones = await pages.visit("Olaf"), pages.cast.phone_system_id("Bakery")
     new = f"/extensions/new?phone_system={phones}"
     bruno = str(pages.cast.membership_id("Bruno"))
-    fields: dict[str, Any] = {"phone_system": str(phones), "number": "210", "name": "Office", "membership": bruno}
+    fields: Form = {"phone_system": str(phones), "number": "210", "name": "Office", "membership": bruno}
     made = (await olaf.post("/extensions/new", at=new, **fields)).headers["location"]
     assert "Bruno Brook" in await olaf.read(made)
     taken = await olaf.post("/extensions/new", at=new, status=422, **fields)
@@ -357,7 +356,7 @@ async def test_a_licence_belongs_to_the_extension_of_the_address(pages: House) -
 
 async def test_ada_registers_an_app_and_sees_its_secret_once(pages: House) -> None:
     ada = await pages.visit("Ada")
-    fields: dict[str, Any] = {"name": "Wallboard", "type": "web", "client_id": "wallboard"}
+    fields: Form = {"name": "Wallboard", "type": "web", "client_id": "wallboard"}
     answer = await ada.post(
         "/apps/new", at="/apps/new", status=200, redirect_uris="https://wall.example/callback", **fields
     )
@@ -371,10 +370,23 @@ async def test_ada_registers_an_app_and_sees_its_secret_once(pages: House) -> No
 
 async def test_an_app_goes_to_no_address_that_is_not_safe(pages: House) -> None:
     ada, path = await pages.visit("Ada"), f"/apps/{pages.cast.app_id('softphone')}"
-    fields: dict[str, Any] = {"name": "Wallboard", "type": "web", "client_id": "wallboard"}
+    fields: Form = {"name": "Wallboard", "type": "web", "client_id": "wallboard"}
     for address in ("", "http://wall.example/callback", "https://wall.example/#x", "javascript:alert(1)"):
         await ada.post("/apps/new", at="/apps/new", status=422, redirect_uris=address, **fields)
         await ada.post(path, at=path, status=422, name="Softphone", redirect_uris=address)
+
+
+async def test_where_logins_end_up_is_changed_only_after_a_fresh_proof(pages: House) -> None:
+    ada, path = await pages.visit("Ada"), f"/apps/{pages.cast.app_id('softphone')}"
+    pages.clock.pass_(minutes=16)
+    assert 'name="redirect_uris"' not in await ada.get(path)
+    moved: Form = {"name": "Softphone", "redirect_uris": "https://elsewhere.example/"}
+    for at in (path, f"{path}/secret", "/apps/new"):
+        answer = await ada.post(at, at="/account", **moved)
+        assert answer.headers["location"].startswith("/sign-in?next=")
+    async with house_work(pages.store) as session:
+        softphone = await session.get_one(App, pages.cast.app_id("softphone"))
+        assert "https://elsewhere.example/" not in softphone.redirect_uris
 
 
 async def test_a_new_secret_ends_the_old_one(pages: House) -> None:
@@ -450,8 +462,3 @@ async def test_nobody_out_of_reach_can_be_tried(pages: House) -> None:
     stranger = await olaf.read("/resolve?user=zoe@zoo.example&app=softphone", status=404)
     nobody = await olaf.read("/resolve?user=nobody@zoo.example&app=softphone", status=404)
     assert stranger == nobody
-
-
-def main_of(html: str) -> str:
-    """The page without the frame around it."""
-    return html[html.index("<main") : html.index("</main>")]

@@ -1,83 +1,79 @@
-"""Visits: somebody of the cast at the panel's pages, as a browser brings them."""
+"""Somebody of the cast at the panel's pages, in the few words that the stories of places need."""
 
-import re
 from dataclasses import dataclass
-from html import unescape
 from typing import Any
-from typing import cast as cast_type
 
 import httpx
-from litestar import Litestar
 
-from control.app import create_app
-from control.settings import Settings
-from tenants.actor import Actor
-from tenants.reach import Reach
-from tenants.sign_in import SignIn
 from tenants.store import Store
-from tests.cast import ORIGIN, Cast, Clock
-
-PANEL = "http://localhost:8000"
+from tests.cast import Cast, Clock
+from tests.control.pages.visit import Panel, Visit, words
 
 
 @dataclass
-class Visit:
-    """One person's browser at the panel."""
+class Reader:
+    """Somebody with a browser, who says beforehand how a page will answer."""
 
-    client: httpx.AsyncClient
+    visit: Visit
+
+    async def ask(self, path: str) -> httpx.Response:
+        """Whatever a page answers."""
+        return await self.visit.open(path)
 
     async def get(self, path: str, *, status: int = 200) -> str:
-        """The page's HTML; the story says which status it expects."""
-        answer = await self.client.get(path)
-        assert answer.status_code == status, f"{path}: {answer.status_code}\n{words_of(answer.text)[:600]}"
-        return answer.text
+        """The page's HTML."""
+        return _expected(await self.visit.open(path), path, status).text
 
     async def read(self, path: str, *, status: int = 200) -> str:
-        """The words of the page's main part, without markup."""
+        """The words of the page, without the frame around it."""
         return words_of(await self.get(path, status=status))
 
-    async def post(self, path: str, *, at: str, status: int = 303, **fields: Any) -> httpx.Response:
+    async def post(self, path: str, *, at: str, status: int = 303, **fields: str) -> httpx.Response:
         """Fill in and send the form that stands on the page `at`, with the hidden fields it gave."""
-        page = await self.get(at)
-        hidden = {name: found[1] for name in ("_csrf_token", "_acting") if (found := _hidden(page, name))}
-        answer = await self.client.post(path, data=hidden | fields)
-        assert answer.status_code == status, f"{path}: {answer.status_code}\n{words_of(answer.text)[:600]}"
-        return answer
+        await self.visit.open(at)
+        return _expected(await self.visit.send(path, fields), path, status)
 
 
 @dataclass
 class House:
-    """The panel over one story's database."""
+    """The panel over one story's database, and its readers."""
 
-    app: Litestar
-    settings: Settings
-    store: Store
-    cast: Cast
-    clock: Clock
+    panel: Panel
 
-    async def visit(self, name: str, *, at: str | None = None) -> Visit:
-        """Somebody of the cast, signed in."""
-        identity = self.cast.identity(name, at=at)
-        why = "the story signs somebody in"
-        async with self.store.work(Actor.house(why), Reach.everywhere(why), self.clock.now) as session:
-            _, secret = await SignIn.start(session, identity, ORIGIN, "a story's browser", self.clock.now)
-        transport = httpx.ASGITransport(cast_type(Any, self.app), raise_app_exceptions=True)
-        client = httpx.AsyncClient(transport=transport, base_url=PANEL, headers={"accept": "text/html"})
-        client.cookies.set(self.settings.cookie("sign-in"), secret)
-        return Visit(client)
+    @property
+    def store(self) -> Store:
+        """The story's database."""
+        return self.panel.store
+
+    @property
+    def cast(self) -> Cast:
+        """Who is who."""
+        return self.panel.cast
+
+    @property
+    def clock(self) -> Clock:
+        """The story's time."""
+        return self.panel.clock
+
+    async def visit(self, name: str, *, at: str | None = None) -> Reader:
+        """Somebody of the cast, signed in a moment ago."""
+        return Reader(await self.panel.visit(name, at=at))
 
 
-def open_house(store: Store, cast: Cast, clock: Clock, settings: Settings) -> House:
-    """The product itself, at the story's time."""
-    return House(create_app(settings, clock=lambda: clock.now, store=store), settings, store, cast, clock)
+def main_of(html: str) -> str:
+    """A page without the frame around it; the whole of what is no page."""
+    return html[html.index("<main") : html.index("</main>")] if "<main" in html else html
 
 
 def words_of(html: str) -> str:
-    """What a page says, markup and white space folded away; its main part where it has one."""
-    main = re.search(r"<main.*?</main>", html, re.DOTALL)
-    text = re.sub(r"<(script|style|svg)\b.*?</\1>", " ", main[0] if main else html, flags=re.DOTALL)
-    return unescape(" ".join(re.sub(r"<[^>]+>", " ", text).split()))
+    """What a page says, without markup and frame."""
+    return words(httpx.Response(200, text=main_of(html)))
 
 
-def _hidden(page: str, name: str) -> re.Match[str] | None:
-    return re.search(rf'name="{name}" value="([^"]*)"', page)
+def _expected(answer: httpx.Response, path: str, status: int) -> httpx.Response:
+    assert answer.status_code == status, f"{path}: {answer.status_code}\n{words_of(answer.text)[:600]}"
+    return answer
+
+
+Form = dict[str, Any]
+"""Fields of a form that several posts share."""
