@@ -1,0 +1,225 @@
+"""The scene of the intent: everybody with a key and a browser, two companies' records, and nothing that lasts."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from typing import cast as cast_type
+
+import httpx
+import sqlalchemy as sa
+from litestar import Litestar
+from litestar.handlers.http_handlers import HTTPRouteHandler
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bindings.apps import App
+from bindings.keys import KeyRing
+from control.app import create_app
+from control.house import House
+from control.settings import Settings
+from control.visitor import Visitor
+from tenants.actor import Actor
+from tenants.api_keys import SCOPES, ApiKey
+from tenants.fence import FencedSession
+from tenants.invitations import Invitation
+from tenants.people import Team, find_membership
+from tenants.phones import Extension, Licence, find_phone_system
+from tenants.reach import Reach
+from tenants.roles import Role
+from tenants.sign_in import SignIn
+from tenants.store import Store
+from tenants.trail import Entry
+from tenants.tree import Scope, Suspension, Tenant
+from tests.cast import NOW, ORIGIN, Cast, bind, house_work, work_as
+from tests.intent import EVERYBODY, STRANGER, Line
+
+PANEL = "http://localhost:8000"
+
+RECORDS = {
+    "tenant_id": "tenant",
+    "user_id": "user",
+    "membership_id": "member",
+    "extension_id": "extension",
+    "system_id": "phone_system",
+    "licence_id": "licence",
+    "team_id": "team",
+    "entry_id": "entry",
+    "app_id": "app",
+    "binding_id": "binding",
+    "suspension_id": "suspension",
+    "invitation_id": "invitation",
+    "key_id": "key",
+    "sign_in_id": "sign_in",
+}
+"""Which record of a place stands in an address."""
+
+STARS = {
+    "Bakery": ("Olaf", "Bea", "201", "Amos", "Opal", "Boris", "Oak"),
+    "Dairy": ("Pia", "Dan", "101", "Dina", "Paul", "Pia", "Pine"),
+}
+"""Who suspends, the subject and their number, a colleague, who is bound to the subject, an admin, the parent."""
+
+
+class Rehearsal(Store):
+    """A store whose work is done in full, entries and refusals included, and then taken back."""
+
+    @asynccontextmanager
+    async def work(
+        self, actor: Actor, reach: Reach, now: datetime, *, writes: bool = True
+    ) -> AsyncIterator[AsyncSession]:
+        """As in the store itself, inside a transaction that is never committed."""
+        async with (self.writer if writes else self.reader).connect() as connection:
+            await connection.begin()
+            session = AsyncSession(
+                connection,
+                sync_session_class=FencedSession,
+                join_transaction_mode="create_savepoint",
+                expire_on_commit=False,
+                autoflush=writes,
+                info={"actor": actor, "reach": reach, "now": now},
+            )
+            try:
+                async with session, session.begin():
+                    yield session
+            finally:
+                await connection.rollback()
+
+
+@dataclass(frozen=True)
+class Who:
+    """Somebody with a key for the API and a browser at the pages, or a stranger with neither."""
+
+    user_id: int = 0
+    key: str | None = None
+    cookie: str | None = None
+    csrf: str = ""
+
+
+@dataclass
+class Scene:
+    """The app over the rehearsal, who is there, and what belongs to the places."""
+
+    app: Litestar
+    client: httpx.AsyncClient
+    settings: Settings
+    people: dict[str, Who]
+    places: dict[str, dict[str, int]]
+
+    def routes(self) -> dict[str, HTTPRouteHandler]:
+        """Every door of the app: `GET /users/{user_id}`."""
+        found: dict[str, HTTPRouteHandler] = {}
+        for route in self.app.routes:
+            for handler in getattr(route, "route_handlers", []):
+                if "may" in handler.opt:
+                    path = re.sub(r"{(\w+):\w+}", r"{\1}", route.path)
+                    found |= {f"{method} {path}": handler for method in handler.http_methods}
+        return found
+
+    async def knock(self, name: str, route: str, line: Line, records: dict[str, int]) -> httpx.Response:
+        """Somebody at a door, with these records."""
+        who = self.people.get(name, Who())
+        values = {**records, "me": who.user_id}
+        method, _, path = route.partition(" ")
+        names = {part: line.path.get(part, f"${RECORDS.get(part, part)}") for part in re.findall(r"{(\w+)}", path)}
+        for part, value in names.items():
+            path = path.replace(f"{{{part}}}", str(meant(value, values)))
+        sent = {key: meant(value, values) for key, value in line.sent.items()}
+        query = re.sub(r"\$(\w+)", lambda found: str(values[found[1]]), line.query)
+        return await self._send(who, method, f"{path}?{query}" if query else path, sent)
+
+    async def _send(self, who: Who, method: str, path: str, sent: dict[str, Any]) -> httpx.Response:
+        programs = path.startswith(("/api/", "/metrics"))
+        headers = {"Accept": "application/json" if programs else "text/html"}
+        if programs:
+            headers |= {"Authorization": f"Bearer {who.key}"} if who.key else {}
+            return await self.client.request(method, path, headers=headers, json=sent or None)
+        self.client.cookies.clear()
+        if who.cookie:
+            headers["Cookie"] = f"{self.settings.cookie('sign-in')}={who.cookie}"
+        form = {key: str(value) for key, value in sent.items()} | {"_csrf_token": who.csrf}
+        return await self.client.request(method, path, headers=headers, data=form if method == "POST" else None)
+
+
+def meant(value: Any, values: dict[str, int]) -> Any:
+    """The number that `$extension` stands for; anything else is what it is."""
+    return values.get(value[1:], value) if isinstance(value, str) and value.startswith("$") else value
+
+
+def records_named(route: str, line: Line) -> set[str]:
+    """Which records of a place a route speaks of, by their names in the place."""
+    parts = re.findall(r"{(\w+)}", route)
+    named = {line.path.get(part, f"${RECORDS.get(part, 'me')}") for part in parts}
+    named |= {value for value in line.sent.values() if isinstance(value, str)}
+    named |= set(re.findall(r"\$\w+", line.query))
+    return {name[1:] for name in named if name.startswith("$")} - {"me"}
+
+
+async def set_scene(url: str, cast: Cast, settings: Settings) -> tuple[Scene, Rehearsal]:
+    """Everybody signed in and with a key, and the records of both places."""
+    store = Store(url)
+    places = {place: await _records(store, cast, place) for place in STARS}
+    people = {STRANGER: Who()} | {name: await _person(store, cast, name, settings) for name in sorted(EVERYBODY)}
+    await KeyRing(store, settings.secret_key).signer("ES256", NOW)
+    await store.close()
+    rehearsal = Rehearsal(url)
+    app = create_app(settings, clock=lambda: NOW, store=rehearsal)
+    app.state.house = House(settings, rehearsal, lambda: NOW)
+    transport = httpx.ASGITransport(cast_type(Any, app))
+    return Scene(app, httpx.AsyncClient(transport=transport, base_url=PANEL), settings, people, places), rehearsal
+
+
+async def _person(store: Store, cast: Cast, name: str, settings: Settings) -> Who:
+    identity = cast.identity(name)
+    async with work_as(store, cast.actor(name)) as session:
+        membership = await find_membership(session, identity.membership_id)
+        _, secret = await ApiKey.make(session, membership, "the intent", list(SCOPES), 90, NOW)
+    async with house_work(store) as session:
+        sign_in, cookie = await SignIn.start(session, identity, ORIGIN, "a browser", NOW)
+        visitor = Visitor(ORIGIN, NOW, csrf_seed=sign_in.csrf_secret)
+    return Who(identity.user_id, secret, cookie, visitor.csrf(settings))
+
+
+async def _records(store: Store, cast: Cast, place: str) -> dict[str, int]:
+    """One record of each kind that belongs to the place."""
+    closer, subject, number, colleague, bound, admin, parent = STARS[place]
+    tenant_id, member = cast.tenant(place).id, cast.membership_id(subject, at=place)
+    records = {
+        "tenant": tenant_id,
+        "parent": cast.tenant(parent).id,
+        "user": cast.user(subject).id,
+        "member": member,
+        "colleague": cast.membership_id(colleague, at=place),
+        "extension": cast.extension(place, number).id,
+        "phone_system": cast.phone_system_id(place),
+        "binding": await bind(store, cast, bound, place, number),
+    }
+    async with house_work(store) as session:
+        first = sa.select(sa.func.min(Licence.id)).where(Licence.extension_id == records["extension"])
+        records["licence"] = (await session.execute(first)).scalar_one()
+        told = sa.select(sa.func.min(Entry.id)).where(Entry.tenant_id == tenant_id, Entry.actor_user_id.is_(None))
+        records["entry"] = (await session.execute(told)).scalar_one()
+        subject_there = await find_membership(session, member)
+        records["key"] = (await ApiKey.make(session, subject_there, "theirs", ["read"], 90, NOW))[0].id
+        records["sign_in"] = (await SignIn.start(session, cast.identity(subject), ORIGIN, "theirs", NOW))[0].id
+    async with work_as(store, cast.actor(admin)) as session:
+        records |= await _made_by_an_admin(session, cast.actor(admin), tenant_id, records["phone_system"])
+    async with work_as(store, cast.actor(closer)) as session:
+        tenant = await session.get_one(Tenant, tenant_id)
+        suspension = await tenant.suspend(session, cast.actor(closer), Scope.STAFF, "over long ago", NOW)
+        await suspension.lift(session, cast.actor(closer), NOW)
+        records["suspension"] = suspension.id
+        assert isinstance(suspension, Suspension)
+    return records
+
+
+async def _made_by_an_admin(session: AsyncSession, actor: Actor, tenant_id: int, system_id: int) -> dict[str, int]:
+    tenant = await session.get_one(Tenant, tenant_id)
+    app, _ = await App.register(
+        session, actor, tenant, name="Theirs", redirect_uris=["https://theirs.example/"], now=NOW
+    )
+    team = await Team.create(session, tenant, "Theirs", NOW)
+    spare = await Extension.create(session, await find_phone_system(session, system_id), "298", NOW)
+    invitation = await Invitation.prepare(session, actor, tenant.id, "x@y.example", "X", Role.MEMBER, NOW)
+    return {"app": app.id, "team": team.id, "spare": spare.id, "invitation": invitation.id}

@@ -1,0 +1,297 @@
+"""Intent: who may do what at every route, written by hand from product.md and never read off the code.
+
+A line names those whose role may. Whoever's role may not is refused (403), wherever the record lies; whoever's role
+may and who reaches the record is let in; for everybody else it is not there (404). `but` names the people for whom a
+rule beyond the role decides. A new route needs a new line here, thought of before the code is looked at.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+People = frozenset[str]
+
+ADMINS = frozenset({"Ada", "Nora", "Olaf", "Boris", "Clara", "Sven", "Elsa", "Pia"})
+OPERATORS = frozenset({"Opal", "Paul"})
+SUPERVISORS = frozenset({"Bruno"})
+AUDITORS = frozenset({"Axel", "Amos"})
+MEMBERS = frozenset({"Bea", "Ben", "Cora", "Zoe", "Pete", "Dan", "Dina"})
+EVERYBODY = ADMINS | OPERATORS | SUPERVISORS | AUDITORS | MEMBERS
+STRANGER = "a stranger"
+
+SEES = ADMINS | OPERATORS | SUPERVISORS | AUDITORS
+"""Sees the tree, its people and its phones, as far as they reach."""
+READS_HISTORY = ADMINS | OPERATORS | AUDITORS
+SEES_APPS = ADMINS | OPERATORS | AUDITORS
+INVITES = ADMINS | SUPERVISORS
+STANDS_IN = ADMINS | OPERATORS | SUPERVISORS
+NOBODY: People = frozenset()
+
+REACH: Mapping[str, People] = {
+    "Bakery": frozenset({"Ada", "Axel", "Nora", "Olaf", "Opal", "Boris", "Bruno", "Amos"}),
+    "Dairy": frozenset({"Ada", "Axel", "Pia", "Paul"}),
+}
+"""Who reaches what belongs to a company. Members reach only what is their own."""
+ABOVE: Mapping[str, People] = {
+    "Bakery": frozenset({"Ada", "Axel", "Nora", "Olaf", "Opal"}),
+    "Dairy": frozenset({"Ada", "Axel", "Pia", "Paul"}),
+}
+"""Who reaches the organization above that company."""
+KNOWS: Mapping[str, People] = {
+    "Bakery": REACH["Bakery"] | {"Bea", "Ben"},
+    "Clinic": frozenset({"Ada", "Axel", "Nora", "Olaf", "Opal", "Clara", "Cora", "Ben"}),
+    "Zoo": frozenset({"Ada", "Axel", "Sven", "Elsa", "Zoe"}),
+    "Dairy": REACH["Dairy"] | {"Dan", "Dina"},
+}
+"""Who may read a company's name anywhere at all."""
+
+ITS_SUBJECT: Mapping[str, People] = {"Bakery": frozenset({"Bea"}), "Dairy": frozenset({"Dan"})}
+"""Whose key, browser or stood-in self the place's record is."""
+WHOLE_TREE = frozenset({"Ada", "Axel"})
+
+IN = frozenset({200, 201, 204, 303, 409, 422})
+"""Let in: done, or the form comes back because what was sent is not enough."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """Who may pass one route, and what happens to those who do."""
+
+    who: People = NOBODY
+    done: frozenset[int] = IN
+    """The statuses of those who are let in."""
+    sent: Mapping[str, Any] = field(default_factory=dict)
+    """The body or form. `$extension` stands for the place's extension, `$me` for the one who asks."""
+    query: str = ""
+    path: Mapping[str, str] = field(default_factory=dict)
+    """Parts of the address that are not the place's own record."""
+    above: bool = False
+    """What must be in reach is the organization above."""
+    also: Mapping[str, People] = field(default_factory=dict)
+    """Whose own the record is, though they reach nothing else."""
+    only: Mapping[str, People] | None = None
+    """Who reaches it, where those of the company's line do not."""
+    but: Mapping[str, int] = field(default_factory=dict)
+    always: frozenset[int] | None = None
+    """For everybody, strangers as well: the route checks its own credentials, or needs none."""
+    stranger: frozenset[int] | None = None
+
+
+def may(who: People, *done: int, **more: Any) -> Line:
+    """These may."""
+    return Line(who=who, done=frozenset(done) or IN, **more)
+
+
+def always(*statuses: int, **more: Any) -> Line:
+    """The same for everybody."""
+    return Line(always=frozenset(statuses), **more)
+
+
+OWN_HAND = {"Boris": 409}
+"""Nobody closes their own organization."""
+NOT_THEIRS_TO_END = {"Axel": 403, "Amos": 403, "Bruno": 403}
+"""They see a binding and end only their own."""
+
+API = {
+    "GET /api/v1/me": may(EVERYBODY, 200),
+    # The tree
+    "GET /api/v1/tenants": may(SEES, 200),
+    "GET /api/v1/tenants/{tenant_id}": may(SEES, 200),
+    "POST /api/v1/tenants": may(ADMINS, 201, sent={"parent": "$parent", "kind": "customer", "name": "New"}, above=True),
+    "PATCH /api/v1/tenants/{tenant_id}": may(ADMINS, 200, sent={"name": "Renamed", "policy": {"ticket": True}}),
+    "POST /api/v1/tenants/{tenant_id}/suspension": may(ADMINS, 201, sent={"reason": "unpaid"}, but=OWN_HAND),
+    "DELETE /api/v1/tenants/{tenant_id}/suspension": may(ADMINS, 409),
+    "DELETE /api/v1/suspensions/{suspension_id}": may(ADMINS, 409),
+    "POST /api/v1/tenants/{tenant_id}/discard": may(ADMINS, 200, but=OWN_HAND),
+    "POST /api/v1/tenants/{tenant_id}/undiscard": may(ADMINS, 409),
+    # People
+    "GET /api/v1/users": may(SEES, 200),
+    "GET /api/v1/users/{user_id}": may(SEES, 200),
+    "POST /api/v1/users": may(INVITES, 201, sent={"tenant": "$tenant", "email": "new@new.example", "name": "New"}),
+    "PATCH /api/v1/users/{user_id}": may(ADMINS, 200, sent={"name": "Renamed"}),
+    "POST /api/v1/users/{user_id}/discard": may(ADMINS, 200),
+    "POST /api/v1/users/{user_id}/undiscard": may(ADMINS, 409),
+    "GET /api/v1/invitations": may(SEES, 200),
+    "GET /api/v1/invitations/{invitation_id}": may(SEES, 200),
+    "GET /api/v1/memberships": may(SEES, 200),
+    "GET /api/v1/memberships/{membership_id}": may(SEES, 200),
+    "POST /api/v1/memberships": may(ADMINS, 409, sent={"user": "$user", "tenant": "$tenant"}),
+    "PATCH /api/v1/memberships/{membership_id}": may(ADMINS, 200, sent={"role": "supervisor"}),
+    "POST /api/v1/memberships/{membership_id}/discard": may(ADMINS, 200),
+    "POST /api/v1/memberships/{membership_id}/undiscard": may(ADMINS, 409),
+    "GET /api/v1/teams": may(SEES, 200),
+    "GET /api/v1/teams/{team_id}": may(SEES, 200),
+    "POST /api/v1/teams": may(ADMINS, 201, sent={"tenant": "$tenant", "name": "New"}),
+    "POST /api/v1/teams/{team_id}/members": may(ADMINS, 201, sent={"membership": "$colleague"}),
+    # Phones
+    "GET /api/v1/phone-systems": may(SEES, 200),
+    "GET /api/v1/phone-systems/{system_id}": may(SEES, 200),
+    "POST /api/v1/phone-systems": may(
+        ADMINS, 201, sent={"tenant": "$tenant", "name": "New", "host": "new.pbx.example"}
+    ),
+    "PATCH /api/v1/phone-systems/{system_id}": may(ADMINS, 200, sent={"name": "Renamed"}),
+    "GET /api/v1/extensions": may(SEES, 200),
+    "GET /api/v1/extensions/{extension_id}": may(SEES, 200),
+    "POST /api/v1/extensions": may(
+        ADMINS, 201, sent={"phone_system": "$phone_system", "number": "299", "membership": "$colleague"}
+    ),
+    "PATCH /api/v1/extensions/{extension_id}": may(ADMINS, 200, sent={"membership": "$colleague"}),
+    "POST /api/v1/extensions/{extension_id}/discard": may(ADMINS, 200),
+    "GET /api/v1/licences": may(SEES, 200),
+    "GET /api/v1/licences/{licence_id}": may(SEES, 200),
+    "POST /api/v1/licences": may(ADMINS, 201, sent={"extension": "$spare", "product": "Desk"}),
+    "PATCH /api/v1/licences/{licence_id}": may(ADMINS, 200, sent={"app_admin": False}),
+    "DELETE /api/v1/licences/{licence_id}": may(ADMINS, 204),
+    # Apps: a supervisor has nothing to do with them
+    "GET /api/v1/apps": may(SEES_APPS, 200),
+    "GET /api/v1/apps/{app_id}": may(SEES_APPS, 200),
+    "POST /api/v1/apps": may(
+        ADMINS, 201, sent={"tenant": "$tenant", "name": "New", "redirect_uris": ["https://new.example/"]}
+    ),
+    "PATCH /api/v1/apps/{app_id}": may(ADMINS, 200, sent={"name": "Renamed"}),
+    "POST /api/v1/apps/{app_id}/secret": may(ADMINS, 201),
+    "POST /api/v1/apps/{app_id}/discard": may(ADMINS, 200),
+    # Stand-ins: the subject sees and ends what concerns them; a supervisor binds nobody
+    "GET /api/v1/bindings": may(EVERYBODY, 200),
+    "GET /api/v1/bindings/{binding_id}": may(EVERYBODY, 200, also=ITS_SUBJECT),
+    "POST /api/v1/bindings": may(STANDS_IN, 201, sent={"user": "$me", "extension": "$extension"}, but={"Bruno": 403}),
+    "DELETE /api/v1/bindings/{binding_id}": may(EVERYBODY, 204, also=ITS_SUBJECT, but=NOT_THEIRS_TO_END),
+    "GET /api/v1/explain": may(SEES, 200, query="actor=$colleague&subject=$member&act=bind"),
+    "GET /api/v1/resolve": may(STANDS_IN, 200, query="user=$user&app=softphone"),
+    # History
+    "GET /api/v1/entries": may(READS_HISTORY, 200),
+    "GET /api/v1/entries/{entry_id}": may(READS_HISTORY, 200),
+    # Figures of the whole house: for those who hold the whole house
+    "GET /metrics": may(SEES, 200, only={"": WHOLE_TREE}),
+}
+
+PAGES = {
+    "GET /": may(EVERYBODY),
+    "GET /home": may(EVERYBODY),
+    "GET /find": may(EVERYBODY, query="q=a"),
+    # One's own account, and nobody else's keys and browsers
+    "GET /account": may(EVERYBODY),
+    "POST /account": may(EVERYBODY, sent={"name": "Renamed", "zone": "Europe/London"}),
+    "POST /account/theme": may(EVERYBODY, sent={"theme": "dark"}),
+    "POST /account/password": may(EVERYBODY, sent={"current": "wrong", "password": "short"}),
+    "POST /account/api-keys": may(EVERYBODY, sent={"label": "New", "scopes": "read", "days": "9"}),
+    "POST /account/api-keys/{key_id}/revoke": may(EVERYBODY, only=ITS_SUBJECT),
+    "POST /account/sign-ins/{sign_in_id}/end": may(EVERYBODY, only=ITS_SUBJECT),
+    "POST /sign-out": may(EVERYBODY),
+    "POST /sign-out/everywhere": may(EVERYBODY),
+    "GET /acting": may(EVERYBODY, 200, stranger=frozenset({401})),
+    # The tree
+    "GET /companies": may(SEES),
+    "GET /companies/new": may(ADMINS),
+    "POST /companies/new": may(ADMINS, sent={"parent": "$parent", "kind": "customer", "name": "New"}, above=True),
+    "GET /companies/{tenant_id}": may(SEES),
+    "GET /companies/{tenant_id}/edit": may(ADMINS),
+    "POST /companies/{tenant_id}/edit": may(
+        ADMINS, sent={"name": "Renamed", "slug": "renamed", "zone": "Europe/London"}
+    ),
+    "GET /companies/{tenant_id}/extensions": may(SEES),
+    "GET /companies/{tenant_id}/phone-systems": may(SEES),
+    "GET /companies/{tenant_id}/history": may(READS_HISTORY),
+    "GET /companies/{tenant_id}/siblings": may(SEES),
+    "GET /companies/{tenant_id}/members": may(SEES),
+    "GET /companies/{tenant_id}/members/{membership_id}/role": may(ADMINS),
+    "POST /companies/{tenant_id}/members/{membership_id}/role": may(ADMINS, sent={"role": "supervisor"}),
+    "GET /companies/{tenant_id}/members/{membership_id}/end": may(ADMINS),
+    "POST /companies/{tenant_id}/members/{membership_id}/end": may(ADMINS),
+    "POST /companies/{tenant_id}/members/{membership_id}/bring-back": may(ADMINS),
+    # People
+    "GET /users": may(SEES),
+    "GET /users/new": may(INVITES),
+    "POST /users/new": may(
+        INVITES, sent={"tenant": "$tenant", "email": "new@new.example", "name": "New", "role": "member"}
+    ),
+    "GET /users/{user_id}": may(SEES),
+    "POST /users/{user_id}": may(ADMINS, sent={"name": "Renamed"}),
+    "POST /users/{user_id}/discard": may(ADMINS),
+    "POST /users/{user_id}/undiscard": may(ADMINS),
+    "GET /users/{user_id}/history": may(READS_HISTORY),
+    # Phones
+    "GET /phone-systems": may(SEES),
+    "GET /phone-systems/new": may(ADMINS),
+    "POST /phone-systems/new": may(ADMINS, sent={"company": "$tenant", "name": "New", "host": "new.pbx.example"}),
+    "GET /phone-systems/{system_id}": may(SEES),
+    "POST /phone-systems/{system_id}": may(ADMINS, sent={"name": "Renamed", "host": "new.pbx.example"}),
+    "GET /phone-systems/{system_id}/extensions": may(SEES),
+    "GET /phone-systems/{system_id}/history": may(READS_HISTORY),
+    "GET /extensions": may(SEES),
+    "GET /extensions/new": may(ADMINS),
+    "POST /extensions/new": may(ADMINS, sent={"phone_system": "$phone_system", "number": "299"}),
+    "GET /extensions/{extension_id}": may(SEES),
+    "POST /extensions/{extension_id}": may(ADMINS, sent={"name": "Renamed", "membership": "$colleague"}),
+    "GET /extensions/{extension_id}/discard": may(ADMINS),
+    "POST /extensions/{extension_id}/discard": may(ADMINS),
+    "GET /extensions/{extension_id}/history": may(READS_HISTORY),
+    "POST /extensions/{extension_id}/licences": may(ADMINS, sent={"product": "1"}),
+    "POST /extensions/{extension_id}/licences/{licence_id}/app-admin": may(ADMINS, sent={"app_admin": "no"}),
+    "POST /extensions/{extension_id}/licences/{licence_id}/withdraw": may(ADMINS),
+    # Apps
+    "GET /apps": may(SEES_APPS),
+    "GET /apps/new": may(ADMINS),
+    "POST /apps/new": may(ADMINS, sent={"name": "New", "redirect_uris": "https://new.example/", "type": "web"}),
+    "GET /apps/{app_id}": may(SEES_APPS),
+    "POST /apps/{app_id}": may(ADMINS, sent={"name": "Renamed"}),
+    "GET /apps/{app_id}/secret": may(ADMINS),
+    "POST /apps/{app_id}/secret": may(ADMINS),
+    "GET /apps/{app_id}/discard": may(ADMINS),
+    "POST /apps/{app_id}/discard": may(ADMINS),
+    # Stand-ins
+    "GET /bindings": may(SEES),
+    "POST /bindings/{binding_id}/release": may(EVERYBODY, also=ITS_SUBJECT, but=NOT_THEIRS_TO_END),
+    # Undo of one's own release, and nobody released this one
+    "POST /bindings/{binding_id}/again": may(STANDS_IN, only={}),
+    "GET /users/{user_id}/bindings": may(SEES),
+    "POST /users/{user_id}/bindings": may(
+        STANDS_IN, path={"user_id": "$me"}, sent={"extension": "$extension"}, but={"Bruno": 403}
+    ),
+    "GET /resolve": may(STANDS_IN),
+    # History
+    "GET /history": may(READS_HISTORY),
+    "GET /history/{entry_id}": may(READS_HISTORY),
+    # Before anybody is known
+    "GET /sign-in": always(200, 303),
+    "POST /sign-in": always(401, 403, 422, sent={"email": "nobody@nowhere.example", "password": "wrong"}),
+    "GET /setup": always(404),
+    "POST /setup": always(403, 404),
+    "GET /{rest}": always(404),
+}
+
+PROTOCOL = {
+    # These check the app's own credentials; nobody's cookie or key opens them.
+    "GET /.well-known/openid-configuration": always(200),
+    "GET /oauth/jwks": always(200),
+    "GET /oauth/authorize": always(400),
+    "POST /oauth/authorize": always(303, 400),
+    "POST /oauth/token": always(400, 401),
+    "POST /oauth/introspect": always(400, 401),
+    "POST /oauth/revoke": always(400, 401),
+    "GET /oauth/userinfo": always(401),
+    "POST /oauth/userinfo": always(401),
+    "GET /oauth/acting": always(401),
+    # Without a valid ID token it asks first, and signs nobody out.
+    "GET /oauth/logout": always(200, 303),
+    "POST /oauth/logout": always(200, 303),
+    "POST /oauth/logout/confirmed": may(EVERYBODY),
+    "OPTIONS /oauth/token": always(200, 204),
+    "OPTIONS /oauth/revoke": always(200, 204),
+    "OPTIONS /oauth/userinfo": always(200, 204),
+    "OPTIONS /oauth/acting": always(200, 204),
+}
+
+OPEN = {
+    "GET /healthz": always(200),
+    "GET /readyz": always(200),
+    "GET /static/{name}": always(200, path={"name": "app.css"}),
+    "GET /schema": always(200, 404),
+    "GET /schema/openapi.json": always(200),
+    "GET /schema/{path}": always(404, path={"path": "nothing"}),
+    "OPTIONS /schema": always(200, 204),
+    "OPTIONS /schema/openapi.json": always(200, 204),
+    "OPTIONS /schema/{path}": always(200, 204, path={"path": "nothing"}),
+}
+
+INTENT: Mapping[str, Line] = {**API, **PAGES, **PROTOCOL, **OPEN}
