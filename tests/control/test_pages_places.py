@@ -6,8 +6,9 @@ import sqlalchemy as sa
 
 from bindings.apps import App
 from bindings.binding import Binding
-from tenants.people import Membership
+from tenants.people import Membership, User
 from tenants.phones import Extension, Licence, PhoneSystem, Product, find_extension
+from tenants.trail import Entry
 from tenants.tree import Kind, Scope, Tenant
 from tests.cast import bind, house_work, work_as
 from tests.control.visits import Form, House, main_of, words_of
@@ -44,6 +45,71 @@ async def test_what_lies_at_a_neighbours_is_not_there_for_olaf(pages: House) -> 
         said = await olaf.read(path, status=404)
         assert "Nothing here that you can see" in said
         assert "Zoo" not in said
+
+
+async def test_olaf_changes_nothing_at_a_neighbours(pages: House) -> None:
+    olaf, zoe = await pages.visit("Olaf"), pages.cast.membership_id("Zoe")
+    zoo, phones = pages.cast.tenant("Zoo").id, pages.cast.phone_system_id("Zoo")
+    line = pages.cast.extension("Zoo", "201").id
+    async with house_work(pages.store) as session:
+        licence = (await session.scalars(sa.select(Licence.id).where(Licence.extension_id == line))).first()
+        before = (await session.scalars(sa.select(sa.func.max(Entry.id)).where(Entry.tenant_id == zoo))).one()
+    attempts: dict[str, Form] = {
+        "/companies/new": {"parent": str(zoo), "kind": "customer", "name": "Mine"},
+        f"/companies/{zoo}/edit": {"name": "Mine", "slug": "mine", "zone": "Europe/London"},
+        f"/companies/{zoo}/members/{zoe}/role": {"role": "admin"},
+        f"/companies/{zoo}/members/{zoe}/end": {},
+        f"/companies/{zoo}/members/{zoe}/bring-back": {},
+        "/phone-systems/new": {"company": str(zoo), "name": "Mine", "host": "mine.example"},
+        f"/phone-systems/{phones}": {"name": "Mine", "host": "mine.example"},
+        "/extensions/new": {"phone_system": str(phones), "number": "299"},
+        f"/extensions/{line}": {"name": "Mine"},
+        f"/extensions/{line}/discard": {},
+        f"/extensions/{line}/licences": {"product": str(pages.cast.product_id("Desk"))},
+        f"/extensions/{line}/licences/{licence}/withdraw": {},
+        f"/extensions/{line}/licences/{licence}/app-admin": {"app_admin": "1"},
+    }
+    for path, fields in attempts.items():
+        await olaf.post(path, at="/companies/new", status=404, **fields)
+    async with house_work(pages.store) as session:
+        after = (await session.scalars(sa.select(sa.func.max(Entry.id)).where(Entry.tenant_id == zoo))).one()
+    assert after == before
+
+
+async def test_names_are_text_on_every_page(pages: House) -> None:
+    bakery, phones = pages.cast.tenant("Bakery").id, pages.cast.phone_system_id("Bakery")
+    line = pages.cast.extension("Bakery", "201").id
+    await bind(pages.store, pages.cast, "Olaf", "Bakery", "201", reason=NASTY)
+    async with house_work(pages.store) as session:
+        for thing in (
+            await session.get_one(Tenant, bakery),
+            await session.get_one(PhoneSystem, phones),
+            await session.get_one(Extension, line),
+            await session.get_one(User, pages.cast.user("Bea").id),
+            await session.get_one(App, pages.cast.app_id("softphone")),
+        ):
+            await thing.change(session, name=NASTY)
+    ada = await pages.visit("Ada")
+    for path in (
+        "/companies",
+        "/companies?view=tree",
+        *(
+            f"/companies/{bakery}{tab}"
+            for tab in ("", "/extensions", "/members", "/phone-systems", "/history", "/edit")
+        ),
+        "/phone-systems",
+        f"/phone-systems/{phones}",
+        f"/phone-systems/new?company={bakery}",
+        "/extensions",
+        *(f"/extensions/{line}{tab}" for tab in ("", "/history", "/discard")),
+        "/history",
+        "/apps",
+        f"/apps/{pages.cast.app_id('softphone')}",
+        "/resolve?user=bea@bakery.example&app=softphone",
+    ):
+        html = await ada.get(path)
+        assert "<img src=x" not in html
+        assert "&lt;img src=x" in html or path == "/companies?view=tree"
 
 
 async def test_a_number_that_is_no_record_is_refused_cleanly(pages: House) -> None:
