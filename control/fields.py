@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from litestar import Request
-from litestar.params import Parameter
+from litestar.params import PathParameter
 
 from control.visitor import Visitor
 
 BIGGEST = 2**63 - 1
-Id = Annotated[int, Parameter(ge=1, le=BIGGEST)]
+Id = Annotated[int, PathParameter(ge=1, le=BIGGEST)]
 """A record's number in an address: one that no database could hold is refused at the door."""
 
 

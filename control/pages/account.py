@@ -3,11 +3,11 @@
 from typing import Any
 
 from litestar import Request, Response, get, post
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from control.account_page import ZONES, again, changing, myself, show
 from control.fields import read_fields
 from control.local_path import path_of
+from control.session import Session
 from control.shell import see_other
 from control.speech import speech
 from control.visitor import Visitor
@@ -18,7 +18,7 @@ THEMES = ("system", "light", "dark")
 
 
 @get("/account", may=Permission.OWN_ACCOUNT, outlives=True, include_in_schema=False)
-async def account(request: Request[Visitor, Any, Any], session: AsyncSession) -> Response[Any]:
+async def account(request: Request[Visitor, Any, Any], session: Session) -> Response[Any]:
     """The page."""
     return await show(request, session)
 
@@ -39,7 +39,7 @@ async def save_profile(request: Request[Visitor, Any, Any]) -> Response[Any]:
 
 
 @post("/account/theme", may=Permission.OWN_ACCOUNT, outlives=True, include_in_schema=False)
-async def save_theme(request: Request[Visitor, Any, Any], session: AsyncSession) -> Response[Any]:
+async def save_theme(request: Request[Visitor, Any, Any], session: Session) -> Response[Any]:
     """Light, dark, or as the system has it; back to the page one was on."""
     theme = (await read_fields(request)).text("theme")
     if theme not in THEMES:

@@ -3,10 +3,10 @@
 from typing import Any
 
 from litestar import Request, Response, post
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from control.account_page import again, changing, show
 from control.fields import Fields, Id, read_fields
+from control.session import Session
 from control.shell import see_other
 from control.speech import speech
 from control.visitor import Visitor
@@ -48,7 +48,7 @@ def days_in(fields: Fields) -> int:
 
 
 @post("/account/api-keys/{key_id:int}/revoke", may=Permission.OWN_ACCOUNT, outlives=True, include_in_schema=False)
-async def revoke_key(request: Request[Visitor, Any, Any], session: AsyncSession, key_id: Id) -> Response[Any]:
+async def revoke_key(request: Request[Visitor, Any, Any], session: Session, key_id: Id) -> Response[Any]:
     """End one's own key."""
     key = await session.get(ApiKey, key_id)
     if key is None or request.user.user is None or key.user_id != request.user.user.id:

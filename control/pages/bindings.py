@@ -4,7 +4,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from litestar import Request, Response, get, post
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.binding import Binding, find_binding
 from control.asked import filters_in, matching, one_of, words_in
@@ -12,6 +11,7 @@ from control.doors import SIGNED_IN
 from control.fields import Id
 from control.local_path import path_of
 from control.paging import page_of
+from control.session import Session
 from control.shell import page, see_other
 from control.shown_bindings import apps_of, may_bind, shown
 from control.speech import speech
@@ -26,7 +26,7 @@ SORTS = {"id": Binding.id, "made": Binding.id, "who": Binding.actor_name, "becom
 
 
 @get("/bindings", may=Permission.SEE_STAND_INS, outlives=False, include_in_schema=False)
-async def every(request: Request[Visitor, Any, Any], session: AsyncSession) -> Response[Any]:
+async def every(request: Request[Visitor, Any, Any], session: Session) -> Response[Any]:
     """The list, newest first; open ones unless the ended ones are asked for."""
     visitor, said = request.user, request.query_params
     if visitor.actor is None:
@@ -66,7 +66,7 @@ def asked(q: str, state: str) -> sa.Select[Binding]:
 
 
 @post("/bindings/{binding_id:int}/release", may=SIGNED_IN, outlives=False, include_in_schema=False)
-async def release(request: Request[Visitor, Any, Any], session: AsyncSession, binding_id: Id) -> Response[Any]:
+async def release(request: Request[Visitor, Any, Any], session: Session, binding_id: Id) -> Response[Any]:
     """End it, and every login made through it at once; then back to where the button was."""
     visitor = request.user
     if visitor.actor is None:
@@ -87,7 +87,7 @@ async def release(request: Request[Visitor, Any, Any], session: AsyncSession, bi
 
 
 @post("/bindings/{binding_id:int}/again", may=Permission.STAND_IN, outlives=True, include_in_schema=False)
-async def again(request: Request[Visitor, Any, Any], session: AsyncSession, binding_id: Id) -> Response[Any]:
+async def again(request: Request[Visitor, Any, Any], session: Session, binding_id: Id) -> Response[Any]:
     """Undo of one's own release: a new binding like the one that ended, if every rule still allows it."""
     visitor = request.user
     old = await find_binding(session, binding_id)

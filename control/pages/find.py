@@ -10,6 +10,7 @@ from sqlalchemy.orm import joinedload
 
 from control.asked import matching, words_in
 from control.doors import SIGNED_IN
+from control.session import Session
 from control.shell import page
 from control.shown_bindings import may_bind
 from control.speech import speech
@@ -38,7 +39,7 @@ class Hit:
 
 
 @get("/find", may=SIGNED_IN, outlives=False, include_in_schema=False)
-async def find(request: Request[Visitor, Any, Any], session: AsyncSession) -> Response[Any]:
+async def find(request: Request[Visitor, Any, Any], session: Session) -> Response[Any]:
     """What holds every word that was typed; what lies out of reach is as if it were not there."""
     actor, sought = request.user.actor, words_in(request.query_params, "q")
     if actor is None:

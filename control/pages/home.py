@@ -12,6 +12,7 @@ from bindings.apps import App
 from bindings.binding import Binding
 from control.doors import SIGNED_IN
 from control.history import Line, told
+from control.session import Session
 from control.shell import page
 from control.shown_bindings import may_bind, shown
 from control.speech import speech
@@ -34,7 +35,7 @@ class Own:
 
 
 @get("/home", may=SIGNED_IN, outlives=False, include_in_schema=False)
-async def home(request: Request[Visitor, Any, Any], session: AsyncSession) -> Response[Any]:
+async def home(request: Request[Visitor, Any, Any], session: Session) -> Response[Any]:
     """What is the reader's own in the place where they are."""
     visitor = request.user
     if visitor.actor is None:

@@ -5,12 +5,14 @@ from typing import Any
 
 import sqlalchemy as sa
 from litestar import Request, Response, get, post
+from litestar.params import FromQuery
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control.doors import session_of
 from control.fields import Fields, number_in, read_fields
 from control.forms import errors_of
+from control.session import Session
 from control.shell import page, see_other
 from control.speech import speech
 from control.user_tabs import crumbs
@@ -30,7 +32,7 @@ changing = asynccontextmanager(session_of)
 
 
 @get("/users/new", may=Permission.INVITE_MEMBERS, outlives=True, include_in_schema=False)
-async def ask(request: Request[Visitor, Any, Any], session: AsyncSession, tenant: str = "") -> Response[Any]:
+async def ask(request: Request[Visitor, Any, Any], session: Session, tenant: FromQuery[str] = "") -> Response[Any]:
     """The form; the tenant one comes from is chosen already."""
     return await form(request, session, Fields({"tenant": (tenant,)}))
 

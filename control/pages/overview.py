@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bindings.binding import Binding
 from control.doors import SIGNED_IN
 from control.history import Line, told
+from control.session import Session
 from control.shell import page
 from control.shown_bindings import may_bind, shown
 from control.speech import speech
@@ -28,7 +29,7 @@ LATEST = 8
 
 
 @get("/", may=SIGNED_IN, outlives=False, include_in_schema=False)
-async def overview(request: Request[Visitor, Any, Any], session: AsyncSession) -> Response[Any]:
+async def overview(request: Request[Visitor, Any, Any], session: Session) -> Response[Any]:
     """The start of everybody who sees more than themselves; a member's own page otherwise."""
     actor = request.user.actor
     if actor is None:

@@ -3,10 +3,10 @@
 from typing import Any
 
 from litestar import Request, Response, post
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from control.fields import Id
 from control.leaving import end_logins_from
+from control.session import Session
 from control.shell import see_other
 from control.speech import speech
 from control.visitor import Visitor
@@ -16,7 +16,7 @@ from tenants.sign_in import SignIn
 
 
 @post("/account/sign-ins/{sign_in_id:int}/end", may=Permission.OWN_ACCOUNT, outlives=True, include_in_schema=False)
-async def end_sign_in(request: Request[Visitor, Any, Any], session: AsyncSession, sign_in_id: Id) -> Response[Any]:
+async def end_sign_in(request: Request[Visitor, Any, Any], session: Session, sign_in_id: Id) -> Response[Any]:
     """Sign out at another browser, and the apps that were logged in to from there."""
     visitor = request.user
     row = await session.get(SignIn, sign_in_id)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from litestar import Request, Response, get, post
+from litestar.params import FromQuery
 from litestar.response import Redirect
 
 from control.cookies import let_in, remember_visit, visiting
@@ -28,7 +29,7 @@ TYPED = ("organization", "name", "email")
 
 
 @get("/setup", may=ANYONE, outlives=True, include_in_schema=False)
-async def ask(request: Request[Visitor, Any, Any], token: str = "") -> Response[Any]:
+async def ask(request: Request[Visitor, Any, Any], token: FromQuery[str] = "") -> Response[Any]:
     """The form, while there never was an admin and for who holds the link; otherwise nothing is here."""
     await require_open(request, token)
     return form(request, Fields({"token": (token,)}), {})

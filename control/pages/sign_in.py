@@ -1,12 +1,10 @@
 """Sign in, and sign out: of this browser, or of everything."""
 
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from litestar import Request, Response, get, post
-from litestar.params import Parameter
 from litestar.response import Redirect, Template
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.apps import find_client
 from control.cookies import let_in, remember_visit, see_out, visiting
@@ -16,6 +14,7 @@ from control.fields import Fields, read_fields
 from control.house import House
 from control.leaving import end_everywhere, end_logins_from, give_way, hand_over
 from control.local_path import local_path
+from control.session import Session
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
@@ -32,12 +31,11 @@ from tenants.verbs import Verb
 
 EVERYWHERE = Reach.everywhere("sign-in")
 
-Next = Annotated[str, Parameter(query="next")]
-
 
 @get("/sign-in", may=ANYONE, outlives=True, include_in_schema=False)
-async def ask(request: Request[Visitor, Any, Any], wanted: Next = "", reauth: str = "") -> Response[Any]:
-    """The form; whoever is signed in goes on, unless an app asks for a fresh proof."""
+async def ask(request: Request[Visitor, Any, Any]) -> Response[Any]:
+    """The form; whoever is signed in goes on, unless a fresh proof is asked for."""
+    wanted, reauth = (request.query_params.get(name, "") for name in ("next", "reauth"))
     if request.user.actor is not None and not reauth:
         return Redirect(destination(wanted, request.user.identity), status_code=303)
     known = request.user.user.email if request.user.user else ""
@@ -69,7 +67,7 @@ async def prove(request: Request[Visitor, Any, Any]) -> Response[Any]:
 
 
 @post("/sign-out", may=SIGNED_IN, outlives=False, include_in_schema=False)
-async def sign_out(request: Request[Visitor, Any, Any], session: AsyncSession) -> Response[Any]:
+async def sign_out(request: Request[Visitor, Any, Any], session: Session) -> Response[Any]:
     """End this browser's sign-in, and the apps' logins made from it, in one transaction."""
     visitor = request.user
     if visitor.sign_in is not None and visitor.identity is not None:

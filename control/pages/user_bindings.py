@@ -1,12 +1,11 @@
 """The User Bindings tab: whose extension one's own app logins open as, and what stood there before."""
 
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlencode
 
 import sqlalchemy as sa
 from litestar import Request, Response, get, post
-from litestar.params import Parameter
 from litestar.response import Redirect
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,6 +14,7 @@ from control.binding_form import FIELDS, bind, choices_for
 from control.doors import session_of
 from control.fields import Fields, Id, read_fields
 from control.forms import errors_of
+from control.session import Session
 from control.shell import page, see_other
 from control.shown_bindings import may_bind, shown
 from control.speech import speech
@@ -31,15 +31,11 @@ changing = asynccontextmanager(session_of)
 
 
 @get("/users/{user_id:int}/bindings", may=Permission.SEE_STAND_INS, outlives=False, include_in_schema=False)
-async def tab(
-    request: Request[Visitor, Any, Any],
-    session: AsyncSession,
-    user_id: Id,
-    apps: Annotated[list[str] | None, Parameter(query="apps")] = None,
-) -> Response[Any]:
+async def tab(request: Request[Visitor, Any, Any], session: Session, user_id: Id) -> Response[Any]:
     """The tab, with the form for oneself; choosing a phone system asks for the same page again."""
     typed = {name: (request.query_params.get(name, ""),) for name in (*FIELDS, "q")}
-    return await show(request, session, user_id, Fields({**typed, "apps": tuple(apps or ())}))
+    apps = tuple(request.query_params.getall("apps", []))
+    return await show(request, session, user_id, Fields({**typed, "apps": apps}))
 
 
 @post("/users/{user_id:int}/bindings", may=Permission.STAND_IN, outlives=True, include_in_schema=False)

@@ -4,11 +4,11 @@ from typing import Any
 
 import sqlalchemy as sa
 from litestar import Request, Response, get
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from control.asked import words_in
 from control.fields import Id
 from control.history import entries_of
+from control.session import Session
 from control.shell import page
 from control.user_tabs import crumbs, user_tabs
 from control.visitor import Visitor
@@ -17,7 +17,7 @@ from tenants.roles import Permission
 
 
 @get("/users/{user_id:int}/history", may=Permission.READ_HISTORY, outlives=False, include_in_schema=False)
-async def history(request: Request[Visitor, Any, Any], session: AsyncSession, user_id: Id) -> Response[Any]:
+async def history(request: Request[Visitor, Any, Any], session: Session, user_id: Id) -> Response[Any]:
     """The tab, newest first."""
     user = await find_user(session, user_id)
     theirs = await session.scalars(sa.select(Membership.id).where(Membership.user_id == user.id))

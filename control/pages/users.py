@@ -14,6 +14,7 @@ from bindings.binding import Binding
 from control.asked import filters_in, matching, one_of, words_in
 from control.fields import Fields, Id, read_fields
 from control.paging import page_of
+from control.session import Session
 from control.shell import page, see_other
 from control.shown_bindings import may_bind
 from control.speech import speech
@@ -40,7 +41,7 @@ class UserRow:
 
 
 @get("/users", may=Permission.SEE_PEOPLE, outlives=False, include_in_schema=False)
-async def every(request: Request[Visitor, Any, Any], session: AsyncSession) -> Response[Any]:
+async def every(request: Request[Visitor, Any, Any], session: Session) -> Response[Any]:
     """The list, by name."""
     actor, said = request.user.actor, request.query_params
     params = filters_in(said, "q", "state", "sort")
@@ -100,13 +101,13 @@ async def memberships_of(session: AsyncSession, user_ids: list[int]) -> dict[int
 
 
 @get("/users/{user_id:int}", may=Permission.SEE_PEOPLE, outlives=False, include_in_schema=False)
-async def profile(request: Request[Visitor, Any, Any], session: AsyncSession, user_id: Id) -> Response[Any]:
+async def profile(request: Request[Visitor, Any, Any], session: Session, user_id: Id) -> Response[Any]:
     """The Profile tab."""
     return await show(request, session, await find_user(session, user_id), {})
 
 
 @post("/users/{user_id:int}", may=Permission.MANAGE_PEOPLE, outlives=True, include_in_schema=False)
-async def rename(request: Request[Visitor, Any, Any], session: AsyncSession, user_id: Id) -> Response[Any]:
+async def rename(request: Request[Visitor, Any, Any], session: Session, user_id: Id) -> Response[Any]:
     """Another name, given by those who hold the person's home: elsewhere they are a guest."""
     fields = await read_fields(request)
     user = await find_user(session, user_id)
@@ -152,7 +153,7 @@ async def show(
 
 
 @post("/users/{user_id:int}/discard", may=Permission.MANAGE_PEOPLE, outlives=True, include_in_schema=False)
-async def discard(request: Request[Visitor, Any, Any], session: AsyncSession, user_id: Id) -> Response[Any]:
+async def discard(request: Request[Visitor, Any, Any], session: Session, user_id: Id) -> Response[Any]:
     """Access goes at once; the record stays, and Undo brings it back."""
     visitor = request.user
     if visitor.actor is None:
@@ -165,7 +166,7 @@ async def discard(request: Request[Visitor, Any, Any], session: AsyncSession, us
 
 
 @post("/users/{user_id:int}/undiscard", may=Permission.MANAGE_PEOPLE, outlives=True, include_in_schema=False)
-async def undiscard(request: Request[Visitor, Any, Any], session: AsyncSession, user_id: Id) -> Response[Any]:
+async def undiscard(request: Request[Visitor, Any, Any], session: Session, user_id: Id) -> Response[Any]:
     """Bring the record back, as a plain member."""
     visitor = request.user
     if visitor.actor is None:

@@ -81,14 +81,8 @@ async def test_who_may_end_somebody_elses_binding(panel: Panel) -> None:
 async def test_the_button_is_offered_to_whom_it_works_for(panel: Panel) -> None:
     by_olaf = await bind(panel.store, panel.cast, "Olaf", "Bakery", "201", panel.clock.now)
     by_opal = await bind(panel.store, panel.cast, "Opal", "Bakery", "202", panel.clock.now)
-    offered = {
-        "Olaf": {by_olaf, by_opal},
-        "Boris": {by_olaf, by_opal},
-        "Opal": {by_opal},
-        "Bruno": set(),
-        "Amos": set(),
-    }
-    for name, buttons in offered.items():
+    both: set[int] = {by_olaf, by_opal}
+    for name, buttons in (("Olaf", both), ("Boris", both), ("Opal", {by_opal}), ("Bruno", set()), ("Amos", set())):
         page = (await panel.visit(name, "/bindings")).shown.text
         table = page.partition("<table")[2]
         assert {each for each in both if f"/bindings/{each}/release" in table} == buttons, name
