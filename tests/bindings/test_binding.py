@@ -408,7 +408,7 @@ async def test_it_holds_until_its_end(story: Story, store: Store, cast: Cast) ->
     assert await story.stale(number, NOW + timedelta(hours=1)) == "expired"
 
 
-async def test_it_holds_for_ever_when_it_is_used(story: Story, store: Store, cast: Cast) -> None:
+async def test_it_ends_when_nobody_used_it_for_ninety_days(story: Story, store: Store, cast: Cast) -> None:
     number = await bind(store, cast, "Pia", "Dairy", "101")
     assert await story.stale(number, NOW + UNUSED - timedelta(seconds=1)) is None
     assert await story.stale(number, NOW + UNUSED) == "unused"
