@@ -1,6 +1,5 @@
 """The account page as it is drawn: profile, password, sign-ins, API keys; after a refusal with what is wrong."""
 
-from contextlib import asynccontextmanager
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -8,9 +7,9 @@ import sqlalchemy as sa
 from litestar import Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control.doors import session_of
 from control.fields import Fields
 from control.forms import UNTOUCHED, errors_of
+from control.session import changing
 from control.shell import page
 from control.speech import speech
 from control.visitor import Visitor
@@ -23,8 +22,6 @@ ZONES = sorted(zone for zone in available_timezones() if "/" in zone and zone.sp
 OFFERED = ("read", "write")
 """The scopes of a key that are ticked unless one says otherwise."""
 KEPT = 50
-
-changing = asynccontextmanager(session_of)
 
 
 async def myself(request: Request[Visitor, Any, Any], session: AsyncSession) -> User:

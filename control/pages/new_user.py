@@ -1,6 +1,5 @@
 """A new user: a person of their own in a tenant, in the same words whether the address is known elsewhere or not."""
 
-from contextlib import asynccontextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,10 +8,9 @@ from litestar.params import FromQuery
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control.doors import session_of
 from control.fields import Fields, number_in, read_fields
 from control.forms import errors_of
-from control.session import Session
+from control.session import Session, changing
 from control.shell import page, see_other
 from control.speech import speech
 from control.user_tabs import crumbs
@@ -27,8 +25,6 @@ from tenants.tree import Tenant, find_tenant
 
 MOST = 500
 TYPED = ("name", "email", "role", "tenant")
-
-changing = asynccontextmanager(session_of)
 
 
 @get("/users/new", may=Permission.INVITE_MEMBERS, outlives=True, include_in_schema=False)

@@ -5,12 +5,13 @@ from typing import Any
 from litestar import Request, Response, post
 
 from bindings.login import end_logins_of
-from control.account_page import again, changing, myself
+from control.account_page import again, myself
 from control.doors import mark_refusal
 from control.failures import count_wrong
 from control.fields import read_fields
 from control.house import House
 from control.leaving import end_other_sign_ins
+from control.session import changing
 from control.shell import see_other
 from control.speech import speech
 from control.visitor import Visitor

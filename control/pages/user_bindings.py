@@ -1,6 +1,5 @@
 """The User Bindings tab: whose extension one's own app logins open as, and what stood there before."""
 
-from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,10 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.binding import Binding
 from control.binding_form import FIELDS, bind, choices_for
-from control.doors import session_of
 from control.fields import Fields, Id, read_fields
 from control.forms import errors_of
-from control.session import Session
+from control.session import Session, changing
 from control.shell import page, see_other
 from control.shown_bindings import may_bind, shown
 from control.speech import speech
@@ -26,8 +24,6 @@ from tenants.roles import Permission
 
 KEPT = 20
 """How many ended bindings are shown."""
-
-changing = asynccontextmanager(session_of)
 
 
 @get("/users/{user_id:int}/bindings", may=Permission.SEE_STAND_INS, outlives=False, include_in_schema=False)
