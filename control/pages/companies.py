@@ -180,7 +180,7 @@ async def create_company(request: Request[Visitor, Any, Any], session: AsyncSess
         kind = Kind(one_of({"kind": fields.text("kind")}, "kind", *KINDS) or Kind.CUSTOMER)
         slug = fields.text("slug") or None
         made = await Tenant.found(session, parent, kind, fields.text("name"), slug, request.user.now)
-    except (Invalid, Conflict) as refusal:
+    except Invalid as refusal:
         return await _form(request, session, parent, fields, refusal)
     say = speech(request)("%(name)s was added.") % {"name": made.name}
     return see_other(request, f"/companies/{made.id}", say=say)

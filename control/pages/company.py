@@ -24,7 +24,7 @@ from control.speech import speech
 from control.standings import standings
 from control.visitor import Visitor
 from tenants.phones import PhoneSystem
-from tenants.refusals import Conflict, Invalid, Refusal
+from tenants.refusals import Invalid, Refusal
 from tenants.roles import Permission
 from tenants.trail import Entry
 from tenants.tree import Kind, Tenant, effective_policy, find_tenant
@@ -159,7 +159,7 @@ async def change_company(
         if fields.text("zone") not in available_timezones():
             raise Invalid("This is not a time zone.", field="zone")
         await tenant.change(session, name=fields.text("name"), slug=fields.text("slug"), zone=fields.text("zone"))
-    except (Invalid, Conflict) as refusal:
+    except Invalid as refusal:
         return await _form(request, session, tenant, fields, refusal)
     return see_other(request, f"/companies/{tenant.id}", say=speech(request)("Saved."))
 

@@ -21,7 +21,7 @@ from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
 from tenants.phones import Extension, Licence, Product, find_extension
-from tenants.refusals import Conflict, Invalid, Refusal
+from tenants.refusals import Invalid, Refusal
 from tenants.roles import Permission
 
 
@@ -41,7 +41,7 @@ async def change_extension(
     try:
         membership = await chosen_member(session, extension.tenant_id, fields)
         await extension.change(session, name=fields.text("name").strip() or None, membership=membership)
-    except (Invalid, Conflict) as refusal:
+    except Invalid as refusal:
         return await _show(request, session, extension, fields, refusal)
     return see_other(request, f"/extensions/{extension.id}", say=speech(request)("Saved."))
 

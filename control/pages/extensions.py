@@ -20,7 +20,7 @@ from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
 from tenants.phones import Extension, PhoneSystem, Product, find_phone_system
-from tenants.refusals import Conflict, Invalid, Refusal
+from tenants.refusals import Invalid, Refusal
 from tenants.roles import Permission
 from tenants.tree import Tenant, find_tenant
 
@@ -121,7 +121,7 @@ async def create_extension(request: Request[Visitor, Any, Any], session: AsyncSe
         membership = await chosen_member(session, system.tenant_id, fields)
         number, name = fields.text("number").strip(), fields.text("name") or None
         made = await Extension.create(session, system, number, request.user.now, name=name, membership=membership)
-    except (Invalid, Conflict) as refusal:
+    except Invalid as refusal:
         return await _form(request, session, system, fields, refusal)
     say = speech(request)("Extension %(number)s was added.") % {"number": made.number}
     return see_other(request, f"/extensions/{made.id}", say=say)

@@ -22,7 +22,7 @@ from control.visitor import Visitor
 from tenants.identities import live_identities
 from tenants.people import Membership, User, find_membership
 from tenants.phones import Extension
-from tenants.refusals import Conflict, Invalid, NotPermitted, OutOfReach, Refusal
+from tenants.refusals import Invalid, OutOfReach, Refusal
 from tenants.roles import Permission, Role, grants
 from tenants.tree import Kind, Tenant, find_tenant
 
@@ -60,6 +60,7 @@ async def company_members(request: Request[Visitor, Any, Any], session: AsyncSes
         params=params,
         sort=sort,
         may_manage_people=actor is not None and actor.may(Permission.MANAGE_PEOPLE),
+        may_add=actor is not None and actor.may(Permission.INVITE_MEMBERS) and tenant.discarded_at is None,
     )
 
 
@@ -127,7 +128,7 @@ async def change_role(
             raise Invalid("Choose a role.", field="role")
         if role != membership.role:
             await membership.change_role(session, actor, Role(role), request.user.now)
-    except (Invalid, Conflict, NotPermitted) as refusal:
+    except Invalid as refusal:
         return await _form(request, session, membership, fields, refusal)
     return see_other(request, f"/companies/{tenant_id}/members", say=speech(request)("Saved."))
 

@@ -22,7 +22,7 @@ from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
 from tenants.phones import PhoneSystem, find_phone_system
-from tenants.refusals import Conflict, Invalid, Refusal
+from tenants.refusals import Invalid, Refusal
 from tenants.roles import Permission
 from tenants.tree import Tenant, find_tenant
 
@@ -91,7 +91,7 @@ async def create_phone_system(request: Request[Visitor, Any, Any], session: Asyn
     try:
         name, host, slug = fields.text("name"), fields.text("host"), fields.text("slug") or None
         made = await PhoneSystem.create(session, tenant, name, host, request.user.now, slug)
-    except (Invalid, Conflict) as refusal:
+    except Invalid as refusal:
         return await _new(request, session, tenant, fields, refusal)
     say = speech(request)("%(name)s was added.") % {"name": made.name}
     return see_other(request, f"/phone-systems/{made.id}", say=say)
@@ -130,7 +130,7 @@ async def change_phone_system(
     system, fields = await find_phone_system(session, system_id), await read_fields(request)
     try:
         await system.change(session, name=fields.text("name"), host=fields.text("host"))
-    except (Invalid, Conflict) as refusal:
+    except Invalid as refusal:
         return await _show(request, session, system, fields, refusal)
     return see_other(request, f"/phone-systems/{system.id}", say=speech(request)("Saved."))
 

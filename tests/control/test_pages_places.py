@@ -8,6 +8,7 @@ from bindings.apps import App
 from bindings.binding import Binding
 from tenants.people import Membership, User
 from tenants.phones import Extension, Licence, PhoneSystem, Product, find_extension
+from tenants.roles import Role
 from tenants.trail import Entry
 from tenants.tree import Kind, Scope, Tenant
 from tests.cast import bind, house_work, work_as
@@ -239,6 +240,23 @@ async def test_boris_makes_ben_supervisor_and_bruno_may_not(pages: House) -> Non
     async with house_work(pages.store) as session:
         assert (await session.get_one(Membership, ben)).role == "supervisor"
     await (await pages.visit("Bruno")).get(role, status=403)
+    async with house_work(pages.store) as session:
+        last = sa.select(Entry).order_by(Entry.id.desc()).limit(1)
+        refused = (await session.scalars(last)).one()
+        assert (refused.verb, refused.actor_name) == ("refused", "Bruno Brook")
+
+
+async def test_a_role_that_one_may_not_give_is_refused_and_written_down(pages: House) -> None:
+    acme, ada = pages.cast.tenant("Acme").id, pages.cast.actor("Ada")
+    async with work_as(pages.store, ada, pages.clock.now) as session:
+        axel = await session.get_one(Membership, pages.cast.membership_id("Axel"))
+        await axel.change_role(session, ada, Role.ADMIN, pages.clock.now)
+    role = f"/companies/{acme}/members/{axel.id}/role"
+    answer = await (await pages.visit("Ada")).post(role, at=role, status=403, role="member")
+    assert "Your role is not above theirs" in words_of(answer.text)
+    async with house_work(pages.store) as session:
+        last = (await session.scalars(sa.select(Entry).order_by(Entry.id.desc()).limit(1))).one()
+        assert (last.verb, last.details["rule"]) == ("refused", "rank")
 
 
 async def test_nobody_operates_in_a_company_and_the_last_admin_stays(pages: House) -> None:
