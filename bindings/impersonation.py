@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tenants.reach import Reach
+from tenants.reach import Extent, Reach
 from tenants.records import Audited, Number, Record
 
 LONGEST = timedelta(minutes=20)
@@ -32,5 +32,8 @@ class Impersonation(Record, Audited):
 
     @classmethod
     def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
-        """Where its subject is."""
+        """Where its subject is; a member's own, whichever side they are on."""
+        if reach.extent is Extent.SELF:
+            mine = reach.membership_id
+            return sa.or_(cls.actor_membership_id == mine, cls.subject_membership_id == mine)
         return reach.tenants(cls.tenant_id)

@@ -256,7 +256,13 @@ class Team(Record, Audited):
 
     @classmethod
     def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
-        """Where its tenant is."""
+        """Where its tenant is; a member sees the teams they are in."""
+        if reach.extent is Extent.SELF:
+            places = TeamMember.__table__
+            mine = sa.select(places.c.team_id).where(
+                places.c.membership_id == reach.membership_id, places.c.left_at.is_(None)
+            )
+            return cls.id.in_(mine)
         return reach.tenants(cls.tenant_id)
 
     def touches(self, reach: Reach) -> set[int] | None:

@@ -203,8 +203,8 @@ class Suspension(Record, Audited):
 
     @classmethod
     def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
-        """Where its tenant is."""
-        return reach.tenants(cls.tenant_id)
+        """Where its tenant is; its reason is nothing for members."""
+        return sa.false() if reach.extent is Extent.SELF else reach.tenants(cls.tenant_id)
 
     def touches(self, reach: Reach) -> set[int] | None:
         """Its tenant."""
