@@ -96,3 +96,11 @@ async def test_a_page_that_people_cannot_use_is_noticed(somebody: Opening) -> No
     assert len(await faults(pia.panel)) == 4
     await pia.panel.set_content("<html lang=en><title>x</title><main><h1>x</h1>" + "wide" * 200 + "</main></html>")
     assert await overflow(pia.panel) > 0
+
+
+async def test_a_page_that_breaks_the_security_policy_is_noticed(somebody: Opening) -> None:
+    pia = await somebody("Pia")
+    await pia.panel.goto("/sign-in")
+    async with pia.panel.expect_console_message():
+        await pia.panel.evaluate("() => document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">')")
+    assert "Content Security Policy" in pia.complaints.pop()
