@@ -5,6 +5,7 @@ copy, and the tests that should miss it are run. Prints a line for each and how 
 unless all were.
 """
 
+import inspect
 import re
 import shutil
 import subprocess
@@ -18,6 +19,8 @@ from pathlib import Path
 from queue import Queue
 
 from bindings.guard import RULES
+from tenants.trail import Entry
+from tests.kinds import KINDS
 from tests.tenants.test_triggers import EXPECTED, TABLES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -116,6 +119,21 @@ def reach() -> Iterator[Mutant]:
         yield Mutant(f"fence: NOTHING empties {kind}", file, old, new, FENCE)
     line = 'column < path[:-1] + "0"'
     yield Mutant("fence: a range has an end", file, line, EVERYWHERE, FENCE)
+
+
+def kinds() -> Iterator[Mutant]:
+    """What each kind of record says lies within a reach: everything, instead."""
+    for kind in KINDS:
+        if "within" not in kind.__dict__ or kind.__name__ == "Product":  # the catalogue is everybody's
+            continue
+        lines = inspect.getsource(kind).splitlines(keepends=True)
+        start = next(number for number, line in enumerate(lines) if line.startswith("    def within("))
+        body = start + 2  # after its docstring
+        end = next((n for n in range(body, len(lines)) if lines[n].strip() and not lines[n].startswith(" " * 8)), None)
+        old = "".join(lines[:end])
+        new = "".join(lines[:body]) + f"        return {EVERYWHERE}\n\n"
+        file = Path(inspect.getfile(kind)).relative_to(REPOSITORY).as_posix()
+        yield Mutant(f"fence: {kind.__name__}.within", file, old, new, TRAIL if kind is Entry else FENCE)
 
 
 def replaced(old: str) -> str:
@@ -246,7 +264,7 @@ def main() -> int:
             sys.stdout.write(baseline.stdout)
             sys.stderr.write("The tests fail with everything in place: nothing can be said.\n")
             return 1
-        mutants = [*guard(), *fence(), *trail(), *triggers()]
+        mutants = [*guard(), *fence(), *kinds(), *trail(), *triggers()]
         with ThreadPoolExecutor(COPIES) as pool:
             tried = [pool.submit(try_batch, copies, batch) for batch in batches()]
             tried += [pool.submit(try_one, copies, mutant) for mutant in mutants]

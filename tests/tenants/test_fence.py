@@ -288,6 +288,8 @@ async def full(store: Store, cast: Cast) -> Store:
         bakery = await session.get_one(Tenant, cast.tenant("Bakery").id)
         closed = await bakery.suspend(session, cast.actor("Olaf"), Scope.ALL, "unpaid since May", NOW)
         await closed.lift(session, cast.actor("Olaf"), NOW)
+        uris = ["https://till.bakery.example/callback"]
+        await App.register(session, cast.actor("Olaf"), bakery, name="Till", redirect_uris=uris, now=NOW)
     async with house_work(store) as session:
         olaf, cora, bea = (cast.identity(name) for name in ("Olaf", "Cora", "Bea"))
         sign_in, _ = await SignIn.start(session, olaf, ORIGIN, "Firefox", NOW)
@@ -309,7 +311,7 @@ SEEN = {
     # kind: how many rows Olaf (Oak and below), Bruno (Bakery), Bea (herself), Clara (Clinic), Elsa (Elm, Zoo) see
     "Answer": (1, 0, 1, 0, 0),
     "ApiKey": (1, 1, 0, 0, 0),
-    "App": (3, 3, 3, 3, 3),
+    "App": (4, 4, 4, 3, 3),
     "Binding": (1, 1, 1, 0, 0),
     "BindingApp": (1, 1, 0, 0, 0),
     "Choice": (1, 0, 1, 0, 0),
