@@ -18,13 +18,13 @@ def let_in(request: Request[Visitor, Any, Any], answer: Response[Any], secret: s
     """Give the browser the secret of its new sign-in; what it had as a stranger goes."""
     settings: Settings = request.app.state.house.settings
     answer.set_cookie(_kept(settings, "sign-in", secret, int(LONGEST.total_seconds())))
-    answer.delete_cookie(settings.cookie("visit"))
+    answer.set_cookie(_gone(settings, "visit"))
 
 
 def see_out(request: Request[Visitor, Any, Any], answer: Response[Any]) -> None:
     """Take the sign-in's cookie back."""
     settings: Settings = request.app.state.house.settings
-    answer.delete_cookie(settings.cookie("sign-in"))
+    answer.set_cookie(_gone(settings, "sign-in"))
 
 
 def visiting(request: Request[Visitor, Any, Any]) -> str | None:
@@ -54,3 +54,8 @@ def _kept(settings: Settings, name: str, value: str, max_age: int) -> Cookie:
         samesite="lax",
         secure=settings.https,
     )
+
+
+def _gone(settings: Settings, name: str) -> Cookie:
+    """A browser takes a `__Host-` cookie back only by one that is as secure as it was."""
+    return _kept(settings, name, "", 0)

@@ -64,11 +64,11 @@ async def tiles(request: Request[Visitor, Any, Any], session: AsyncSession, acto
     """How many there are of each kind that the reader may open."""
     _ = speech(request)
     counted = (
-        ("/bindings", _("bindings on"), Permission.SEE_STAND_INS, Binding.id, Binding.ended_at),
-        ("/companies", _("organizations and companies"), Permission.SEE_TENANTS, Tenant.id, Tenant.discarded_at),
-        ("/users", _("users"), Permission.SEE_PEOPLE, User.id, User.discarded_at),
-        ("/phone-systems", _("phone systems"), Permission.SEE_PHONES, PhoneSystem.id, PhoneSystem.discarded_at),
-        ("/extensions", _("extensions"), Permission.SEE_PHONES, Extension.id, Extension.discarded_at),
+        ("/bindings", _("Bindings on"), Permission.SEE_STAND_INS, Binding.id, Binding.ended_at),
+        ("/companies", _("Organizations and companies"), Permission.SEE_TENANTS, Tenant.id, Tenant.discarded_at),
+        ("/users", _("Users"), Permission.SEE_PEOPLE, User.id, User.discarded_at),
+        ("/phone-systems", _("Phone systems"), Permission.SEE_PHONES, PhoneSystem.id, PhoneSystem.discarded_at),
+        ("/extensions", _("Extensions"), Permission.SEE_PHONES, Extension.id, Extension.discarded_at),
     )
     shown_tiles = []
     for href, label, permission, number, over in counted:

@@ -1,10 +1,11 @@
-"""The History tab of a user: what was done to the person and their memberships, as far as the reader sees."""
+"""The History tab of a user: the person, their memberships and their bindings, as far as the reader sees."""
 
 from typing import Any
 
 import sqlalchemy as sa
 from litestar import Request, Response, get
 
+from bindings.binding import Binding
 from control.asked import words_in
 from control.fields import Id
 from control.history import entries_of
@@ -15,14 +16,19 @@ from control.visitor import Visitor
 from tenants.people import Membership, find_user
 from tenants.roles import Permission
 
+BINDINGS = 500
+"""How many of the person's latest bindings are told of here; all of them stand in History."""
+
 
 @get("/users/{user_id:int}/history", may=Permission.READ_HISTORY, outlives=False, include_in_schema=False)
 async def history(request: Request[Visitor, Any, Any], session: Session, user_id: Id) -> Response[Any]:
     """The tab, newest first."""
     user = await find_user(session, user_id)
-    theirs = await session.scalars(sa.select(Membership.id).where(Membership.user_id == user.id))
+    places = await session.scalars(sa.select(Membership.id).where(Membership.user_id == user.id))
+    latest = sa.select(Binding.id).where(Binding.user_id == user.id).order_by(Binding.id.desc()).limit(BINDINGS)
+    bound = await session.scalars(latest)
     cursor = words_in(request.query_params, "cursor") or None
-    also = [("memberships", number) for number in theirs]
+    also = [*(("memberships", number) for number in places), *(("bindings", number) for number in bound)]
     return page(
         request,
         "users/history.html",

@@ -57,7 +57,7 @@ async def test_the_overview_counts_and_tells_what_lies_in_reach(panel: Panel) ->
     await bind(panel.store, panel.cast, "Pia", "Dairy", "101", panel.clock.now)
     await bind(panel.store, panel.cast, "Olaf", "Bakery", "201", panel.clock.now)
     shown = words((await panel.visit("Pia", "/")).shown)
-    assert "1 bindings on 2 organizations and companies 5 users 2 phone systems 4 extensions" in shown
+    assert "1 Bindings on 2 Organizations and companies 5 Users 2 Phone systems 4 Extensions" in shown
     assert "Pia Pine bound to Dan Dale, ext 101 at Dairy" in shown
     assert "Olaf" not in shown
 

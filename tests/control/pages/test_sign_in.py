@@ -1,14 +1,19 @@
 """Signing in and out at the panel, as somebody at a browser does it."""
 
 import asyncio
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
+from litestar import Response
 from passlib.context import CryptContext
 
 from bindings.login import Login
 from control.cast import PASSWORD
+from control.cookies import let_in, see_out
 from tenants.people import Membership, User
 from tenants.sign_in import FAILURES_OF_PAIR, SignIn
 from tenants.trail import Entry, record
@@ -121,6 +126,18 @@ async def test_the_cookie_is_kept_from_scripts_and_other_sites(panel: Panel) -> 
     answer = await panel.stranger().sign_in("pia@pine.example")
     cookie = next(each for each in answer.headers.get_list("set-cookie") if each.startswith(panel.cookie + "="))
     assert {"HttpOnly", "SameSite=lax", "Path=/", "Max-Age=2592000"} <= set(cookie.split("; "))
+
+
+async def test_on_https_the_cookie_is_bound_to_the_host_and_can_be_taken_back(panel: Panel) -> None:
+    house = panel.app.state.house
+    house.settings = replace(house.settings, public_url="https://panel.example")
+    answer = Response("")
+    request: Any = SimpleNamespace(app=panel.app)
+    let_in(request, answer, "secret")
+    see_out(request, answer)
+    given, taken = (cookie for cookie in answer.cookies if cookie.key == "__Host-understudy-sign-in")
+    assert (given.secure, given.path, given.domain) == (True, "/", None)
+    assert (taken.secure, taken.path, taken.max_age) == (True, "/", 0)
 
 
 async def test_guessing_is_held_back_and_told_when_to_come_again(panel: Panel) -> None:

@@ -10,7 +10,7 @@ from tenants.invitations import Invitation
 from tenants.people import Membership, User
 from tenants.roles import Role
 from tenants.tree import Tenant
-from tests.cast import house_work
+from tests.cast import bind, house_work
 from tests.control.pages.visit import Panel, choices, words
 
 HOUSE = Actor.house("the story")
@@ -85,6 +85,12 @@ async def test_pia_renames_dina(panel: Panel) -> None:
     shown = words(await pia.open(path + "/history"))
     assert "Pia Pine changed the user Dina Dove-Dale" in shown
     assert (await pia.send(path, {"name": ""})).status_code == 422
+
+
+async def test_pias_history_tells_of_her_bindings(panel: Panel) -> None:
+    await bind(panel.store, panel.cast, "Pia", "Dairy", "101", panel.clock.now, reason="No ring, 4417")
+    path = f"/users/{panel.cast.user('Pia').id}/history"
+    assert "Pia Pine bound to Dan Dale, ext 101 at Dairy" in words((await panel.visit("Ada", path)).shown)
 
 
 async def test_clara_does_not_rename_her_guest(panel: Panel) -> None:
