@@ -133,7 +133,8 @@ def kinds() -> Iterator[Mutant]:
         old = "".join(lines[:end])
         new = "".join(lines[:body]) + f"        return {EVERYWHERE}\n\n"
         file = Path(inspect.getfile(kind)).relative_to(REPOSITORY).as_posix()
-        yield Mutant(f"fence: {kind.__name__}.within", file, old, new, TRAIL if kind is Entry else FENCE)
+        tests, which = (TRAIL, "reads") if kind is Entry else (FENCE, "every_kind")
+        yield Mutant(f"fence: {kind.__name__}.within", file, old, new, tests, f"{which} and not postgresql")
 
 
 def replaced(old: str) -> str:
