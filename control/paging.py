@@ -43,23 +43,18 @@ async def page_of(
     if name not in columns:
         raise Invalid(f"Sort by one of {', '.join(columns)}.", field="sort")
     key, tie = columns[name], columns["id"]
+    stored = sa.select(key).selected_columns[0].type
     keyed = statement.add_columns(key.label("page_key"), tie.label("page_tie"))
     if cursor is not None:
-        keyed = keyed.where(_after(key, tie, *_read(cursor, sort, key.type.python_type), down))
+        value, number = _read(cursor, sort, stored.python_type)
+        # As a pair, which one index serves; empty values come where the database puts them, so they are no keys.
+        here, last = sa.tuple_(key, tie), sa.tuple_(sa.literal(value, stored), sa.literal(number))
+        keyed = keyed.where(here < last if down else here > last)
     order = (key.desc(), tie.desc()) if down else (key.asc(), tie.asc())
     rows = (await session.execute(keyed.order_by(*order).limit(min(limit, MOST) + 1))).unique().all()
     shown = rows[: min(limit, MOST)]
     following = _write(sort, shown[-1].page_key, shown[-1].page_tie) if len(rows) > len(shown) else None
     return Page([row[0] for row in shown], following)
-
-
-def _after(
-    key: sa.SQLColumnExpression[Any], tie: sa.SQLColumnExpression[Any], value: Any, number: int, down: bool
-) -> sa.ColumnElement[bool]:
-    """Strictly after this row in the order; empty values come where the database puts them, so they are not keys."""
-    if down:
-        return sa.or_(key < value, sa.and_(key == value, tie < number))
-    return sa.or_(key > value, sa.and_(key == value, tie > number))
 
 
 def _write(sort: str, value: Any, number: int) -> str:
@@ -75,7 +70,11 @@ def _read(cursor: str, sort: str, kind: type[Any]) -> tuple[Any, int]:
         number = said["n"]
         if said["s"] != sort or type(value) is not kind or type(number) is not int:
             raise ValueError
-        if "\0" in str(value).encode().decode() or abs(number) > LARGEST or (kind is int and abs(value) > LARGEST):
+        if (
+            "\0" in str(value).encode().decode()
+            or abs(number) > LARGEST
+            or (isinstance(value, int) and abs(value) > LARGEST)
+        ):
             raise ValueError
         return value, number
     except (ValueError, KeyError, TypeError, OverflowError):

@@ -66,4 +66,5 @@ class Verb(StrEnum):
     TOKEN_REPLAYED = "login.token_replayed", "sent a used refresh token for {record} again"
     REFUSED = "refused", "was refused"
     KEYS_ROTATED = "keys.rotated", "rotated the signing keys"
+    HISTORY_EXPORTED = "history.exported", "exported history"
     EXTENSIONS_IMPORTED = "import.extensions", "imported extensions into {record}"

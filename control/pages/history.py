@@ -26,13 +26,15 @@ from control.history import (
 from control.history import entries_of as entries_of
 from control.history_names import names_in
 from control.history_words import field_labels, record_kinds, ways
+from control.house import House
 from control.shell import page
 from control.speech import speech
 from control.visitor import Visitor
 from tenants.refusals import NotPermitted, OutOfReach
 from tenants.roles import Permission
-from tenants.trail import Entry
+from tenants.trail import Entry, record
 from tenants.tree import Tenant
+from tenants.verbs import Verb
 
 NAMES = ("who", "actor", "what", "record", "field", "how", "company", "from", "to")
 COLUMNS = [
@@ -64,7 +66,7 @@ async def list_history(request: Request[Visitor, Any, Any], session: AsyncSessio
     statement = filters.statement(zone)
     wanted = one_of(said, "format", "csv", "jsonl")
     if wanted:
-        return _export(request, statement, wanted)
+        return await _export(request, statement, wanted)
     params = filters_in(said, *NAMES)
     company = await session.get(Tenant, filters.tenant) if filters.tenant else None
     if filters.tenant and company is None:
@@ -113,10 +115,12 @@ def _may_export(visitor: Visitor) -> bool:
     return visitor.actor is not None and visitor.actor.may(Permission.EXPORT_HISTORY)
 
 
-def _export(request: Request[Visitor, Any, Any], statement: sa.Select[Entry], wanted: str) -> Stream:
+async def _export(request: Request[Visitor, Any, Any], statement: sa.Select[Entry], wanted: str) -> Stream:
+    """What is taken away is written down before it goes."""
     if not _may_export(request.user):
         raise NotPermitted("Your role may read history, but not take it away. Ask an admin or an auditor.")
     visitor = request.user
+    await _record_export(request, wanted)
 
     async def rows(session: AsyncSession) -> AsyncIterator[Iterable[Iterable[object]]]:
         async for entries in all_entries(session, statement):
@@ -129,6 +133,16 @@ def _export(request: Request[Visitor, Any, Any], statement: sa.Select[Entry], wa
     if wanted == "csv":
         return csv_file(request, "history", COLUMNS, rows)
     return json_lines_file(request, "history", records)
+
+
+async def _record_export(request: Request[Visitor, Any, Any], wanted: str) -> None:
+    house: House = request.app.state.house
+    actor = request.user.actor
+    if actor is None:
+        raise OutOfReach
+    asked = {name: value for name, value in request.query_params.items() if name in NAMES and value}
+    async with house.store.work(actor, actor.reach(), request.user.now) as session:
+        record(session, Verb.HISTORY_EXPORTED, None, place=actor.standing.tenant_id, format=wanted, filters=asked)
 
 
 async def _rows_of(session: AsyncSession, visitor: Visitor, entries: list[Entry]) -> list[list[object]]:

@@ -630,6 +630,12 @@ def _tables() -> None:
 def _indexes() -> None:
     op.create_index("ix_tenants_path", "tenants", ["path"], unique=True)
     op.create_index("ix_tenants_parent_slug", "tenants", ["parent_id", "slug"], unique=True)
+    op.create_index("ix_tenants_name", "tenants", ["name", "id"])
+    op.create_index("ix_tenants_created", "tenants", ["created_at", "id"])
+    op.create_index("ix_users_name", "users", ["name", "id"])
+    op.create_index("ix_phone_systems_name", "phone_systems", ["name", "id"])
+    op.create_index("ix_extensions_any_number", "extensions", ["number", "id"])
+    op.create_index("ix_entries_via", "entries", ["via", "id"])
     op.create_index("ix_memberships_tenant", "memberships", ["tenant_id", "id"])
     op.create_index("ix_memberships_sponsor", "memberships", ["sponsor_id"])
     op.create_index("ix_users_home", "users", ["home_tenant_id"])
