@@ -8,6 +8,7 @@ from litestar import Request
 from litestar.params import PathParameter
 
 from control.visitor import Visitor
+from tenants.refusals import Invalid
 
 BIGGEST = 2**63 - 1
 Id = Annotated[int, PathParameter(ge=1, le=BIGGEST)]
@@ -21,16 +22,22 @@ class Fields:
     values: Mapping[str, tuple[str, ...]]
 
     def text(self, name: str) -> str:
-        """The field's text; empty when it is missing."""
-        return next(iter(self.values.get(name, ())), "")
+        """The field's text; empty when it is missing. Raises Invalid for what no database keeps."""
+        return _kept(name, next(iter(self.values.get(name, ())), ""))
 
     def all(self, name: str) -> list[str]:
         """Every value of a field that may come more than once, empty ones left out."""
-        return [value for value in self.values.get(name, ()) if value]
+        return [_kept(name, value) for value in self.values.get(name, ()) if value]
 
     def number(self, name: str) -> int | None:
         """The field as a record's number; None for anything else."""
         return number_in(self.text(name))
+
+
+def _kept(name: str, value: str) -> str:
+    if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in value):
+        raise Invalid("This holds characters that cannot be kept.", field=name)
+    return value
 
 
 async def read_fields(request: Request[Visitor, Any, Any]) -> Fields:
