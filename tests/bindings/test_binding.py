@@ -24,7 +24,7 @@ from tenants.trail import Entry, record
 from tenants.tree import Scope, Suspension, Tenant
 from tenants.verbs import Verb
 from tests.cast import NOW, ORIGIN, Cast, bind, house_work, work_as
-from tests.furnished import unfolded
+from tests.fold import misfits
 
 REASON = "Bea's headset does not ring"
 
@@ -296,7 +296,7 @@ async def test_of_ten_at_once_one_stays_live(story: Story, store: Store, cast: C
         held = sa.select(sa.func.count(BindingApp.id)).where(BindingApp.live.is_(True))
         assert (len(live), await session.scalar(held)) == (1, 1)
         assert await session.scalar(sa.select(sa.func.count(Binding.id))) == 10
-        assert await unfolded(session) == []
+        assert await misfits(session) == []
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
