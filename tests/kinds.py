@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from typing import Any
 
 import bindings
 import tenants
@@ -14,4 +15,4 @@ for room in (tenants, bindings):
 KINDS: list[type[Record]] = sorted(
     (mapper.class_ for mapper in Record.registry.mappers), key=lambda kind: str(kind.__name__)
 )
-AUDITED = [kind for kind in KINDS if issubclass(kind, Audited)]
+AUDITED: list[Any] = [kind for kind in list[Any](KINDS) if issubclass(kind, Audited)]

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -33,7 +34,7 @@ class Guard:
     store: Store
     cast: Cast
 
-    async def facts(self, act: Act, actor: str, *, subject: str | None = None, line: str = "", **others: str) -> Found:
+    async def facts(self, act: Act, actor: str, *, subject: str | None = None, line: str = "", **others: Any) -> Found:
         extension = self.cast.extension(*line.split()).id if line else None
         async with self.store.hot.connect() as connection:
             found = await fetch_facts(

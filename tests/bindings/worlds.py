@@ -61,10 +61,11 @@ def worlds(draw: st.DrawFn) -> World:
     users = tuple(draw(st.lists(SELDOM, min_size=2, max_size=4)))
     places = st.tuples(st.integers(0, len(users) - 1), st.integers(0, len(lands) - 1))
     posts: list[Post] = []
-    for user, land in draw(st.lists(places, min_size=2, max_size=7, unique=True)):
-        sponsor = draw(st.integers(0, len(posts) - 1)) if posts and draw(SELDOM) else None
+    for user, where in draw(st.lists(places, min_size=2, max_size=7, unique=True)):
+        sponsored = bool(posts) and draw(SELDOM)
+        sponsor = draw(st.integers(0, len(posts) - 1)) if sponsored else None
         team = draw(st.sampled_from([None, "lead", "in", "left"]))
-        posts.append(Post(user, land, draw(st.sampled_from(list(Role))), draw(SELDOM), sponsor, team))
+        posts.append(Post(user, where, draw(st.sampled_from(list(Role))), draw(SELDOM), sponsor, team))
     return World(tuple(lands), users, tuple(posts))
 
 

@@ -106,8 +106,9 @@ def _is_sql(node: ast.AST) -> bool:
 
 def _imports_sql(node: ast.AST) -> bool:
     """Imported by name, the import gives them away."""
-    of_sqlalchemy = isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sqlalchemy")
-    return of_sqlalchemy and bool(FUNCTIONS & {alias.name for alias in node.names})
+    if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("sqlalchemy"):
+        return False
+    return bool(FUNCTIONS & {alias.name for alias in node.names})
 
 
 def _named(node: ast.AST, name: str) -> bool:

@@ -161,13 +161,13 @@ async def test_a_joined_load_brings_nobody_from_outside(store: Store, cast: Cast
     """Ben at Bakery has a membership at Clinic too, and does not see Clinic by it."""
     async with work_as(store, cast.actor("Ben")) as session:
         mine = await session.scalars(sa.select(Membership).options(joinedload(Membership.tenant)))
-        assert {each.tenant.name if each.tenant else None for each in mine} == {"Bakery", None}
+        assert {getattr(each.tenant, "name", None) for each in mine} == {"Bakery", None}
 
 
 async def test_a_select_in_load_brings_nobody_from_outside(store: Store, cast: Cast) -> None:
     async with work_as(store, cast.actor("Ben")) as session:
         mine = await session.scalars(sa.select(Membership).options(selectinload(Membership.tenant)))
-        assert {each.tenant.name if each.tenant else None for each in mine} == {"Bakery", None}
+        assert {getattr(each.tenant, "name", None) for each in mine} == {"Bakery", None}
 
 
 async def test_a_joined_load_along_two_roads(olaf: Work) -> None:

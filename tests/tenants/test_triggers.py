@@ -225,8 +225,8 @@ class UniqueKeys:
         inspector = sa.inspect(connection)
         keys: dict[str, list[list[str]]] = {}
         for table in TABLES:
-            found = [index["column_names"] for index in inspector.get_indexes(table) if index["unique"]]
-            found += [each["column_names"] for each in inspector.get_unique_constraints(table)]
+            found = [list(index["column_names"]) for index in inspector.get_indexes(table) if index["unique"]]
+            found += [list(each["column_names"]) for each in inspector.get_unique_constraints(table)]
             keys[table] = [[str(column) for column in key] for key in found if "id" not in key]
         return cls(keys)
 
@@ -265,7 +265,7 @@ async def test_an_entry_is_not_replaced(attacker: Attacker) -> None:
 
 def audited_columns(table: str) -> list[str]:
     kind = next(each for each in AUDITED if each.__tablename__ == table)
-    derived = kind.derived  # type: ignore[attr-defined]
+    derived = kind.derived
     return [column.name for column in kind.__table__.columns if column.name not in derived]
 
 
@@ -293,7 +293,7 @@ async def test_a_change_with_its_entry_passes(attacker: Attacker, table: str) ->
 @pytest.mark.parametrize("table", TABLES)
 async def test_what_follows_from_elsewhere_needs_no_entry(attacker: Attacker, table: str) -> None:
     kind = next(each for each in AUDITED if each.__tablename__ == table)
-    for column in kind.derived:  # type: ignore[attr-defined]
+    for column in kind.derived:
         await attacker.run(f"UPDATE {table} SET {column} = {column}")
 
 
