@@ -1,6 +1,7 @@
 """Bindings: made, pinned, replaced, released, gone stale, and never revived by themselves."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bindings.apps import App
 from bindings.binding import UNUSED, Binding, BindingApp, find_binding, live_binding, open_bindings, staleness
 from bindings.login import Login, resolve, start_login
-from tenants.actor import Actor
+from tenants.actor import Actor, Via
 from tenants.identities import live_identities
 from tenants.people import Membership, User
 from tenants.phones import Extension, Licence
@@ -173,6 +174,20 @@ async def test_nobody_sets_a_colleagues_binding(store: Store, cast: Cast) -> Non
         line = await session.get_one(Extension, cast.extension("Dairy", "101").id)
         with pytest.raises(NotPermitted):
             await Binding.make(session, pia, paul, line, NOW)
+
+
+async def test_nobody_binds_from_within_a_stand_in(story: Story, store: Store, cast: Cast) -> None:
+    """T28: Olaf, who appears as Opal, binds himself: not from there."""
+    acting = replace(cast.actor("Olaf"), apparent=cast.identity("Opal"), via=Via.IMPERSONATION)
+
+    async def from_within() -> None:
+        async with work_as(store, acting) as session:
+            olaf = await session.get_one(User, cast.user("Olaf").id)
+            line = await session.get_one(Extension, cast.extension("Bakery", "201").id)
+            await Binding.make(session, acting, olaf, line, NOW)
+
+    assert await story.rule(from_within()) == "nested"
+    assert await story.holds("Olaf") is None
 
 
 async def test_a_company_may_ask_for_more(story: Story, store: Store, cast: Cast) -> None:
