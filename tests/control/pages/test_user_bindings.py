@@ -173,26 +173,25 @@ async def test_a_day_ends_at_its_midnight_also_when_the_clocks_have_changed(pane
     assert binding.ends_at == datetime(2027, 6, 30, 23, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"until": "date", "until_date": "2026-11-20"},
-        {"until": "date", "until_date": "tomorrow"},
-        {"until": "date", "until_date": "9999-12-31"},
-        {"until": "date"},
-        {"until": "for ever"},
-        {"apps": "no-such-app"},
-        {"reason": "x" * 1001},
-        {"reason": "right \u202e to left"},
-        {"extension": ""},
-        {"extension": "9" * 40},
-    ],
-)
-async def test_what_makes_no_sense_comes_back_with_a_sentence(panel: Panel, more: dict[str, str]) -> None:
+NONSENSE: list[dict[str, str]] = [
+    {"until": "date", "until_date": "2026-11-20"},
+    {"until": "date", "until_date": "tomorrow"},
+    {"until": "date", "until_date": "9999-12-31"},
+    {"until": "date"},
+    {"until": "for ever"},
+    {"apps": "no-such-app"},
+    {"reason": "x" * 1001},
+    {"reason": "right \u202e to left"},
+    {"extension": ""},
+    {"extension": "9" * 40},
+]
+
+
+async def test_what_makes_no_sense_comes_back_with_a_sentence(panel: Panel) -> None:
     pia = await at_own_tab(panel, "Pia", "Dairy")
-    answer = await pia.send(tab_of(panel, "Pia"), asked(panel, "Dairy", "101") | more)
-    assert answer.status_code == 422
-    assert "Nothing was saved yet" in words(answer)
+    for more in NONSENSE:
+        answer = await pia.send(tab_of(panel, "Pia"), asked(panel, "Dairy", "101") | more)
+        assert (answer.status_code, "Nothing was saved yet" in words(answer)) == (422, True), more
     assert await open_binding(panel, "Pia") is None
 
 

@@ -146,13 +146,13 @@ async def test_the_answer_is_the_same_whether_the_address_is_known_elsewhere_or_
     olaf = await panel.visit("Olaf", f"/users/new?tenant={panel.cast.tenant('Bakery').id}")
     users, invited = await newcomers(panel)
     fresh = await olaf.send("/users/new", newcomer(panel, "nick@nowhere.example"))
-    assert await newcomers(panel) == (users + 1, invited)
+    assert await newcomers(panel) == (users, invited + 1)
     known = await olaf.send("/users/new", newcomer(panel, "zoe@zoo.example"))
-    assert await newcomers(panel) == (users + 1, invited + 1)
+    assert await newcomers(panel) == (users, invited + 2)
     assert (fresh.status_code, fresh.headers["location"]) == (known.status_code, known.headers["location"])
     said = words(await olaf.follow(known))
-    assert "Saved. New Nick takes their place at Bakery once their address is confirmed." in said
-    assert "zoe@zoo.example" not in said
+    assert "Saved. An invitation for New Nick at Bakery is prepared." in said
+    assert "Zoe" not in said
 
 
 async def test_who_is_there_already_is_named_and_nothing_else_of_anybody(panel: Panel) -> None:
@@ -176,3 +176,21 @@ async def test_a_newcomer_is_made_only_where_and_as_what_one_may(panel: Panel) -
     opal = await panel.visit("Opal")
     assert (await opal.open("/users/new")).status_code == 403
     assert await newcomers(panel) == before
+
+
+async def test_an_invitation_waits_in_the_list_until_it_is_taken_back(panel: Panel) -> None:
+    olaf = await panel.visit("Olaf", "/users/new")
+    await olaf.send("/users/new", newcomer(panel, "nick@nowhere.example", role="admin"))
+    listed = await olaf.open("/invitations")
+    assert "nick@nowhere.example" in words(listed)
+    async with house_work(panel.store) as session:
+        number = (await session.execute(sa.select(sa.func.max(Invitation.id)))).scalar_one()
+    bruno = await panel.visit("Bruno", "/invitations")
+    assert (await bruno.send(f"/invitations/{number}/revoke", {})).status_code == 403
+    elsa = await panel.visit("Elsa", "/invitations")
+    assert "nick@nowhere.example" not in words(elsa.shown)
+    assert (await elsa.send(f"/invitations/{number}/revoke", {})).status_code == 404
+    await olaf.open("/invitations")
+    assert (await olaf.send(f"/invitations/{number}/revoke", {})).status_code == 303
+    assert "nick@nowhere.example" not in words(await olaf.open("/invitations"))
+    assert (await olaf.send(f"/invitations/{number}/revoke", {})).status_code == 409
