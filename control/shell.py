@@ -67,6 +67,7 @@ NAV: tuple[tuple[str | None, tuple[tuple[str, str, str, Permission | None], ...]
         "Access",
         (
             ("/bindings", "Bindings", "cable", Permission.SEE_STAND_INS),
+            ("/invitations", "Invitations", "mail", Permission.INVITE_MEMBERS),
             ("/history", "History", "history", Permission.READ_HISTORY),
             ("/resolve", "Test a login", "waypoints", Permission.STAND_IN),
         ),

@@ -4,15 +4,16 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tenants.actor import Actor
 from tenants.reach import Extent, Reach
 from tenants.records import Audited, Number, Record
-from tenants.refusals import NotPermitted
+from tenants.refusals import Conflict, Invalid, NotPermitted, OutOfReach
 from tenants.roles import Role, grants
 from tenants.text import email_address, named
 from tenants.trail import numbered, record
+from tenants.tree import Kind, Tenant
 from tenants.verbs import Verb
 
 LIVES = timedelta(days=7)
@@ -37,6 +38,8 @@ class Invitation(Record, Audited):
     expires_at: Mapped[datetime | None]
     accepted_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+    tenant: Mapped[Tenant] = relationship(lazy="raise", viewonly=True)
 
     @property
     def label(self) -> str:
@@ -69,6 +72,11 @@ class Invitation(Record, Audited):
         who = actor.apparent
         if actor.true is not None and (who is None or not grants(who.role, role)):
             raise NotPermitted(f"Your role may not grant {role}.", rule="rank")
+        tenant = await session.get(Tenant, tenant_id)
+        if tenant is None:
+            raise OutOfReach
+        if role is Role.OPERATOR and tenant.kind == Kind.CUSTOMER:
+            raise Invalid("An operator belongs to an organization above, not to a company.", field="role")
         address = email_address(email)
         waiting = sa.select(cls).where(
             cls.tenant_id == tenant_id,
@@ -93,3 +101,13 @@ class Invitation(Record, Audited):
         record(session, Verb.INVITATION_PREPARED, invitation)
         await session.flush()
         return invitation
+
+    async def revoke(self, session: AsyncSession, actor: Actor, now: datetime) -> None:
+        """Take it back; nobody can accept it any more. By who might have given that role."""
+        if not grants(actor.standing.role, Role(self.role)):
+            raise NotPermitted("Your role could not have sent this invitation.", rule="rank")
+        if self.accepted_at is not None or self.revoked_at is not None:
+            raise Conflict("This invitation is no longer open.")
+        self.revoked_at = now
+        record(session, Verb.INVITATION_REVOKED, self)
+        await session.flush()

@@ -49,6 +49,7 @@ class Verb(StrEnum):
     APP_CHANGED = "app.changed", "changed the app {record}"
     APP_DISCARDED = "app.discarded", "discarded the app {record}"
     INVITATION_PREPARED = "invitation.prepared", "prepared an invitation for {record}"
+    INVITATION_REVOKED = "invitation.revoked", "revoked the invitation of {record}"
     API_KEY_CREATED = "api_key.created", "made the API key {record}"
     API_KEY_REVOKED = "api_key.revoked", "revoked the API key {record}"
     SIGNED_IN = "sign_in.started", "signed in"

@@ -205,6 +205,8 @@ PAGES = {
     "POST /users/new": may(
         INVITES, sent={"tenant": "$tenant", "email": "new@new.example", "name": "New", "role": "member"}
     ),
+    "GET /invitations": may(INVITES),
+    "POST /invitations/{invitation_id}/revoke": may(INVITES),
     "GET /users/{user_id}": may(SEES),
     "POST /users/{user_id}": may(ADMINS, sent={"name": "Renamed"}),
     "POST /users/{user_id}/discard": may(ADMINS),

@@ -1,11 +1,10 @@
-"""A new user: a person of their own in a tenant, in the same words whether the address is known elsewhere or not."""
+"""A new user: always an invitation, in the same words whether the address is known elsewhere or not."""
 
 from typing import Any
 
 import sqlalchemy as sa
 from litestar import Request, Response, get, post
 from litestar.params import FromQuery
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control.fields import Fields, number_in, read_fields
@@ -35,7 +34,7 @@ async def ask(request: Request[Visitor, Any, Any], session: Session, tenant: Fro
 
 @post("/users/new", may=Permission.INVITE_MEMBERS, outlives=True, include_in_schema=False)
 async def create(request: Request[Visitor, Any, Any]) -> Response[Any]:
-    """Make the person, or prepare an invitation where the address is somebody's already."""
+    """Prepare the invitation; the person joins when they accept it."""
     fields, visitor = await read_fields(request), request.user
     if visitor.actor is None:
         raise OutOfReach
@@ -48,8 +47,8 @@ async def create(request: Request[Visitor, Any, Any]) -> Response[Any]:
     except Refusal as refusal:
         async with changing(request) as session:
             return await form(request, session, fields, refusal)
-    said = speech(request)("Saved. %(name)s takes their place at %(tenant)s once their address is confirmed.")
-    return see_other(request, "/users", say=said % {"name": fields.text("name"), "tenant": tenant.name})
+    said = speech(request)("Saved. An invitation for %(name)s at %(tenant)s is prepared.")
+    return see_other(request, "/invitations", say=said % {"name": fields.text("name"), "tenant": tenant.name})
 
 
 async def chosen_tenant(session: AsyncSession, fields: Fields) -> Tenant:
@@ -64,7 +63,7 @@ async def chosen_tenant(session: AsyncSession, fields: Fields) -> Tenant:
 
 
 async def make(session: AsyncSession, visitor: Visitor, actor: Actor, tenant: Tenant, fields: Fields) -> None:
-    """User and membership in one go. An address that is taken, wherever that is, becomes an invitation-to-be."""
+    """An invitation, unless the address is of somebody who is there already, which the asker can see anyway."""
     role, address = role_in(fields), email_address(fields.text("email"))
     if not grants(actor.standing.role, role):
         raise NotPermitted(f"Your role may not grant {role}.", rule="rank")
@@ -72,13 +71,7 @@ async def make(session: AsyncSession, visitor: Visitor, actor: Actor, tenant: Te
     known = await session.scalars(here.where(User.email == address, Membership.tenant_id == tenant.id))
     if (name := known.first()) is not None:
         raise Invalid(f"{name} is in {tenant.name} already.", field="email")
-    try:
-        async with session.begin_nested():
-            user = await User.create(session, tenant, fields.text("name"), address, visitor.now)
-            await Membership.create(session, actor, user, tenant, role, visitor.now)
-    except IntegrityError:
-        # Only the database knows every address; nobody is told whose it is.
-        await Invitation.prepare(session, actor, tenant.id, address, fields.text("name"), role, visitor.now)
+    await Invitation.prepare(session, actor, tenant.id, address, fields.text("name"), role, visitor.now)
 
 
 def role_in(fields: Fields) -> Role:

@@ -79,6 +79,7 @@ PLACES = (
     at("users", "/users"),
     at("users none", "/users", "?q=nobody"),
     at("new user", "/users/new"),
+    at("invitations", "/invitations"),
     at("user", "/users/{user_id:int}", user_id=pia),
     at("user bindings", "/users/{user_id:int}/bindings", user_id=pia),
     at(
