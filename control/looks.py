@@ -16,6 +16,7 @@ from lucide.jinja import lucide
 from markupsafe import Markup
 
 from control import clock_words
+from control.browsers import browser_and_system
 from control.words import locale_of, words
 
 STATIC = Path(__file__).parent / "static"
@@ -61,6 +62,7 @@ def dress(environment: Environment) -> None:
     environment.globals.update(
         icon=icon,
         asset=lambda name: f"/static/{name}?v={marks[name]}",
+        browser_and_system=browser_and_system,
         query=query,
         direction=lambda code: locale_of(code).text_direction,
         language=_language,
