@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.apps import App
 from bindings.binding import UNUSED, Binding, BindingApp, find_binding, live_binding, open_bindings, staleness
-from bindings.login import Login, resolve, start_login
+from bindings.login import Granted, Login, resolve, start_login
 from tenants.actor import Actor, Via
 from tenants.identities import live_identities
 from tenants.people import Membership, User
@@ -82,7 +82,8 @@ class Story:
             sign_in, _ = await SignIn.start(session, self.cast.identity(name), ORIGIN, "Firefox", now)
             client = await session.get_one(App, self.cast.app_id(app))
             granted = await resolve(session, self.cast.user(name).id, client, now)
-            return (await start_login(session, granted, client, sign_in, "openid", now)).id  # type: ignore[arg-type]
+            assert isinstance(granted, Granted), granted
+            return (await start_login(session, granted, client, sign_in, "openid", now)).id
 
     async def login(self, sid: str) -> Login:
         async with house_work(self.store) as session:

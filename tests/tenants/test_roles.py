@@ -2,7 +2,7 @@
 
 import pytest
 
-from tenants.actor import Actor, Identity
+from tenants.actor import Actor, Identity, Via
 from tenants.reach import Extent
 from tenants.roles import ADMIN_ACCESS, RIGHTS, Permission, Role, Span, above, grants, may
 
@@ -92,7 +92,7 @@ def identity(number: int, role: Role, *, sponsor: str | None = None) -> Identity
 @pytest.mark.parametrize("apparent", Role)
 def test_standing_in_never_adds_a_right(true: Role, apparent: Role) -> None:
     """B2: what somebody may as another is within what the other may, and within what they may lend."""
-    acting = Actor(identity(1, true), identity(2, apparent), via="impersonation")  # type: ignore[arg-type]
+    acting = Actor(identity(1, true), identity(2, apparent), via=Via.IMPERSONATION)
     allowed = {permission for permission in Permission if acting.may(permission)}
     assert allowed == RIGHTS[apparent].may & RIGHTS[true].lends
 
@@ -124,7 +124,7 @@ def test_how_far_a_request_reaches(role: Role, extent: Extent) -> None:
 
 
 def test_standing_in_one_reaches_what_the_other_reaches() -> None:
-    acting = Actor(identity(1, Role.ADMIN), identity(2, Role.MEMBER), via="impersonation")  # type: ignore[arg-type]
+    acting = Actor(identity(1, Role.ADMIN), identity(2, Role.MEMBER), via=Via.IMPERSONATION)
     assert acting.reach().extent is Extent.SELF
     assert acting.reach().membership_id == 2
 
