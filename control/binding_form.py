@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import groupby
+from operator import itemgetter
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,7 +30,8 @@ FIELDS = ("phone_system", "extension", "apps", "reason", "ticket", "until", "unt
 class Choices:
     """What the form offers the reader."""
 
-    systems: list[tuple[int, str]]
+    systems: list[tuple[str, list[tuple[int, str]]]]
+    """By the company that owns them."""
     system: PhoneSystem | None
     extensions: list[tuple[int, str]]
     more: bool
@@ -44,15 +47,17 @@ async def choices_for(session: AsyncSession, fields: Fields) -> Choices:
         sa.select(PhoneSystem, Tenant.name)
         .join(Tenant, Tenant.id == PhoneSystem.tenant_id)
         .where(PhoneSystem.discarded_at.is_(None), Tenant.discarded_at.is_(None))
-        .order_by(PhoneSystem.name, PhoneSystem.id)
+        .order_by(Tenant.name, Tenant.id, PhoneSystem.name, PhoneSystem.id)
         .limit(MOST)
     )
-    systems = [(system.id, f"{system.name} ({place})") for system, place in await session.execute(wanted)]
+    found = [(place, each.id, each.name) for each, place in await session.execute(wanted)]
     system = await _chosen_system(session, fields)
+    if system is not None and all(number != system.id for _place, number, _name in found):
+        found.append((system.tenant.name, system.id, system.name))
+    owned = groupby(found, key=itemgetter(0))
+    systems = [(place, [(number, name) for _place, number, name in theirs]) for place, theirs in owned]
     if system is None:
         return Choices(systems, None, [], False, [], Policy())
-    if all(number != system.id for number, _label in systems):
-        systems.append((system.id, f"{system.name} ({system.tenant.name})"))
     extensions = await _extensions(session, system, fields.text("q"))
     live = sa.select(App).where(App.discarded_at.is_(None)).order_by(App.name).limit(MOST)
     apps = [(app.client_id, app.name, None) for app in await session.scalars(live)]

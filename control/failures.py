@@ -1,7 +1,5 @@
 """A password that was wrong: counted in a small transaction of its own, however many are tried at once."""
 
-from sqlalchemy.exc import IntegrityError
-
 from control.house import House
 from control.visitor import Visitor
 from tenants.actor import Actor
@@ -9,17 +7,8 @@ from tenants.people import User
 from tenants.reach import Reach
 from tenants.sign_in import Attempt, count_failure
 
-TRIES = 5
-
 
 async def count_wrong(house: House, visitor: Visitor, actor: Actor, attempt: Attempt, user: User | None) -> None:
     """Count one failure of this account from this network."""
-    for tried in range(TRIES):
-        try:
-            async with house.store.work(actor, Reach.everywhere("sign-in"), visitor.now) as session:
-                await count_failure(session, attempt, user, visitor.now)
-            return
-        except IntegrityError:
-            # Two were the first of their minute: whoever comes second finds the row when it looks again.
-            if tried == TRIES - 1:
-                raise
+    async with house.store.work(actor, Reach.everywhere("sign-in"), visitor.now) as session:
+        await count_failure(session, attempt, user, visitor.now)

@@ -198,17 +198,20 @@ def see_other(
     if say is not None:
         settings: Settings = request.app.state.house.settings
         toast = {"text": say, "undo_action": undo[0] if undo else None, "undo_label": undo[1] if undo else None}
-        answer.cookies.append(
-            Cookie(
-                key=settings.cookie("toast"),
-                value=_signed(settings, toast),
-                max_age=60,
-                httponly=True,
-                secure=settings.https,
-                samesite="lax",
-            )
-        )
+        answer.set_cookie(_toast_cookie(settings, _signed(settings, toast), 60))
     return answer
+
+
+def _toast_cookie(settings: Settings, value: str, seconds: int) -> Cookie:
+    return Cookie(
+        key=settings.cookie("toast"),
+        value=value,
+        max_age=seconds,
+        path="/",
+        httponly=True,
+        secure=settings.https,
+        samesite="lax",
+    )
 
 
 def read_toasts(request: Request[Visitor, Any, Any]) -> list[dict[str, Any]]:
@@ -228,7 +231,7 @@ def forget_toasts(request: Request[Visitor, Any, Any], answer: Response[Any]) ->
     """A notice is shown once."""
     settings: Settings = request.app.state.house.settings
     if settings.cookie("toast") in request.cookies:
-        answer.delete_cookie(settings.cookie("toast"))
+        answer.set_cookie(_toast_cookie(settings, "", 0))
 
 
 def _signed(settings: Settings, toast: dict[str, Any]) -> str:

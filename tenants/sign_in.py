@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -199,21 +200,24 @@ async def count_failure(session: AsyncSession, attempt: Attempt, user: User | No
     place = user.home_tenant_id if user else None
     named = ("users", str(user.id), user.name) if user else None
     await _sum_up(session, attempt, minute, place, named)
-    mine = (
-        sa.select(Failure)
-        .where(Failure.account == attempt.account, Failure.network == attempt.network, Failure.minute == minute)
-        .with_for_update()
-    )
-    row = (await session.scalars(mine)).one_or_none()
-    if row is None:
-        session.add(Failure(account=attempt.account, network=attempt.network, minute=minute, count=1))
-        record(session, Verb.SIGN_IN_FAILED, None, place=place, named=named, network=attempt.network)
-        await session.flush()
-        return
-    row.count += 1
-    if row.count == FAILURES_OF_PAIR:
-        record(session, Verb.SIGN_IN_THROTTLED, None, place=place, named=named, network=attempt.network)
+    count = await _one_more(session, attempt, minute)
+    if count in {1, FAILURES_OF_PAIR}:
+        verb = Verb.SIGN_IN_FAILED if count == 1 else Verb.SIGN_IN_THROTTLED
+        record(session, verb, None, place=place, named=named, network=attempt.network)
     await session.flush()
+
+
+async def _one_more(session: AsyncSession, attempt: Attempt, minute: datetime) -> int:
+    """The count of this minute after one more, however many come at once: the database adds."""
+    rows = Failure.__table__
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    first = dialect.insert(rows).values(
+        account=attempt.account, network=attempt.network, minute=minute, count=1, summed=False
+    )
+    added = first.on_conflict_do_update(
+        index_elements=[rows.c.account, rows.c.network, rows.c.minute], set_={"count": rows.c.count + 1}
+    )
+    return int((await session.execute(added.returning(rows.c.count))).scalar_one())
 
 
 async def _sum_up(
