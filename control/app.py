@@ -45,7 +45,7 @@ def routes() -> list[ControllerRouterHandler]:
         *health.ROUTES,
         *metrics.ROUTES,
         *static_files.ROUTES,
-        *openid.ROUTES,
+        *openid.routes(),
         *pages.routes(),
         *api.routes(),
         *nowhere.ROUTES,

@@ -4,9 +4,9 @@ from typing import Any
 
 from litestar import Request, Response, post
 
-from control.account_page import again, show
-from control.fields import Fields, Id, read_fields
-from control.session import Session, changing
+from control.pages.parts.account_page import again, show
+from control.pages.parts.fields import Fields, Id, read_fields
+from control.pages.parts.session import Session, changing
 from control.shell import see_other
 from control.speech import speech
 from control.visitor import Visitor

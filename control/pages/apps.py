@@ -8,11 +8,11 @@ from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.apps import TYPES, App, find_app
-from control.asked import words_in
-from control.crumbs import crumbs_to
-from control.fields import Fields, Id, read_fields
-from control.forms import UNTOUCHED, errors_of
-from control.history import entries_of
+from control.pages.parts.asked import words_in
+from control.pages.parts.crumbs import crumbs_to
+from control.pages.parts.fields import Fields, Id, read_fields
+from control.pages.parts.forms import UNTOUCHED, errors_of
+from control.pages.parts.history import entries_of
 from control.paging import page_of
 from control.shell import page, see_other
 from control.speech import speech

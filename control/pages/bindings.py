@@ -6,14 +6,14 @@ import sqlalchemy as sa
 from litestar import Request, Response, get, post
 
 from bindings.binding import Binding, find_binding
-from control.asked import filters_in, matching, one_of, words_in
 from control.doors import SIGNED_IN
-from control.fields import Id
-from control.local_path import path_of
+from control.pages.parts.asked import filters_in, matching, one_of, words_in
+from control.pages.parts.fields import Id
+from control.pages.parts.local_path import path_of
+from control.pages.parts.session import Session
+from control.pages.parts.shown_bindings import apps_of, may_bind, shown
 from control.paging import page_of
-from control.session import Session
 from control.shell import page, see_other
-from control.shown_bindings import apps_of, may_bind, shown
 from control.speech import speech
 from control.visitor import Visitor
 from tenants.people import find_user

@@ -9,16 +9,16 @@ from litestar import Request, get, post
 from litestar.response import Redirect, Stream, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control.asked import filters_in, id_in, matching, one_of, words_in
-from control.crumbs import crumbs_to
-from control.exports import csv_file
-from control.fields import Fields, Id, number_in, read_fields
-from control.forms import UNTOUCHED, errors_of
+from control.pages.parts.asked import filters_in, id_in, matching, one_of, words_in
+from control.pages.parts.crumbs import crumbs_to
+from control.pages.parts.exports import csv_file
+from control.pages.parts.fields import Fields, Id, number_in, read_fields
+from control.pages.parts.forms import UNTOUCHED, errors_of
+from control.pages.parts.standings import Standing, standings
+from control.pages.parts.tree_rows import tree_rows
 from control.paging import page_of
 from control.shell import page, see_other
 from control.speech import speech
-from control.standings import Standing, standings
-from control.tree_rows import tree_rows
 from control.visitor import Visitor
 from tenants.people import Membership
 from tenants.phones import Extension

@@ -8,20 +8,20 @@ from litestar import Request, get, post
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control.asked import filters_in, words_in
-from control.crumbs import crumbs_to
-from control.extension_rows import SORTS, extension_rows, extensions_asked
-from control.fields import Fields, Id, read_fields
-from control.forms import UNTOUCHED, errors_of
-from control.history import told
 from control.pages.companies import may_manage, rows_of
 from control.pages.extensions import may_manage_phones
+from control.pages.parts.asked import filters_in, words_in
+from control.pages.parts.crumbs import crumbs_to
+from control.pages.parts.extension_rows import SORTS, extension_rows, extensions_asked
+from control.pages.parts.fields import Fields, Id, read_fields
+from control.pages.parts.forms import UNTOUCHED, errors_of
+from control.pages.parts.history import told
+from control.pages.parts.phone_system_rows import SORTS as SYSTEM_SORTS
+from control.pages.parts.phone_system_rows import phone_system_rows
+from control.pages.parts.standings import standings
 from control.paging import page_of
-from control.phone_system_rows import SORTS as SYSTEM_SORTS
-from control.phone_system_rows import phone_system_rows
 from control.shell import page, see_other
 from control.speech import speech
-from control.standings import standings
 from control.visitor import Visitor
 from tenants.phones import PhoneSystem
 from tenants.refusals import Invalid, Refusal

@@ -9,14 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from bindings.binding import Binding
-from control.asked import words_in
-from control.crumbs import crumbs_to
-from control.extension_rows import bind_href
-from control.fields import Fields, Id, read_fields
-from control.forms import UNTOUCHED, errors_of
-from control.history import entries_of
-from control.member_choice import chosen_member, members_to_choose
 from control.pages.extensions import may_manage_phones
+from control.pages.parts.asked import words_in
+from control.pages.parts.crumbs import crumbs_to
+from control.pages.parts.extension_rows import bind_href
+from control.pages.parts.fields import Fields, Id, read_fields
+from control.pages.parts.forms import UNTOUCHED, errors_of
+from control.pages.parts.history import entries_of
+from control.pages.parts.member_choice import chosen_member, members_to_choose
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor

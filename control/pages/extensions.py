@@ -8,13 +8,13 @@ from litestar import Request, get, post
 from litestar.response import Redirect, Stream, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control.asked import filters_in, id_in, matching, one_of, words_in
-from control.crumbs import crumbs_to
-from control.exports import csv_file
-from control.extension_rows import FILTERS, SORTS, ExtensionRow, extension_rows, extensions_asked
-from control.fields import Fields, read_fields
-from control.forms import UNTOUCHED, errors_of
-from control.member_choice import chosen_member, members_to_choose
+from control.pages.parts.asked import filters_in, id_in, matching, one_of, words_in
+from control.pages.parts.crumbs import crumbs_to
+from control.pages.parts.exports import csv_file
+from control.pages.parts.extension_rows import FILTERS, SORTS, ExtensionRow, extension_rows, extensions_asked
+from control.pages.parts.fields import Fields, read_fields
+from control.pages.parts.forms import UNTOUCHED, errors_of
+from control.pages.parts.member_choice import chosen_member, members_to_choose
 from control.paging import page_of
 from control.shell import page, see_other
 from control.speech import speech

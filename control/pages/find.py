@@ -8,11 +8,11 @@ from litestar import Request, Response, get
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
-from control.asked import matching, words_in
 from control.doors import SIGNED_IN
-from control.session import Session
+from control.pages.parts.asked import matching, words_in
+from control.pages.parts.session import Session
+from control.pages.parts.shown_bindings import may_bind
 from control.shell import page
-from control.shown_bindings import may_bind
 from control.speech import speech
 from control.visitor import Visitor
 from tenants.actor import Actor

@@ -8,11 +8,12 @@ from litestar import Request, get
 from litestar.response import Stream, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control.asked import filters_in, one_of, words_in
-from control.crumbs import crumbs_to
-from control.exports import csv_file, json_lines_file
-from control.fields import Id
-from control.history import (
+from control.house import House
+from control.pages.parts.asked import filters_in, one_of, words_in
+from control.pages.parts.crumbs import crumbs_to
+from control.pages.parts.exports import csv_file, json_lines_file
+from control.pages.parts.fields import Id
+from control.pages.parts.history import (
     ADDRESSES,
     Filters,
     all_entries,
@@ -23,10 +24,9 @@ from control.history import (
     whom_of,
     zone_and_locale,
 )
-from control.history import entries_of as entries_of
-from control.history_names import names_in
-from control.history_words import field_labels, record_kinds, ways
-from control.house import House
+from control.pages.parts.history import entries_of as entries_of
+from control.pages.parts.history_names import names_in
+from control.pages.parts.history_words import field_labels, record_kinds, ways
 from control.shell import page
 from control.speech import speech
 from control.visitor import Visitor

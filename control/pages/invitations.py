@@ -6,10 +6,10 @@ import sqlalchemy as sa
 from litestar import Request, Response, get, post
 from sqlalchemy.orm import joinedload
 
-from control.asked import filters_in, matching, words_in
-from control.fields import Id
+from control.pages.parts.asked import filters_in, matching, words_in
+from control.pages.parts.fields import Id
+from control.pages.parts.session import Session
 from control.paging import page_of
-from control.session import Session
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor

@@ -8,7 +8,7 @@ from litestar.response import Redirect
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
-from control.fields import Id, read_fields
+from control.pages.parts.fields import Id, read_fields
 from control.shell import see_other
 from control.speech import speech
 from control.visitor import Visitor

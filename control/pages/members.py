@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
 from bindings import endings
-from control.asked import filters_in, matching, one_of, words_in
-from control.crumbs import crumbs_to
-from control.fields import Fields, Id, read_fields
-from control.forms import UNTOUCHED, errors_of
 from control.pages.company import framed
+from control.pages.parts.asked import filters_in, matching, one_of, words_in
+from control.pages.parts.crumbs import crumbs_to
+from control.pages.parts.fields import Fields, Id, read_fields
+from control.pages.parts.forms import UNTOUCHED, errors_of
 from control.paging import page_of
 from control.shell import page, see_other
 from control.speech import speech

@@ -7,12 +7,12 @@ from litestar import Request, Response, get, post
 from litestar.params import FromQuery
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control.fields import Fields, number_in, read_fields
-from control.forms import errors_of
-from control.session import Session, changing
+from control.pages.parts.fields import Fields, number_in, read_fields
+from control.pages.parts.forms import errors_of
+from control.pages.parts.session import Session, changing
+from control.pages.parts.user_tabs import crumbs
 from control.shell import page, see_other
 from control.speech import speech
-from control.user_tabs import crumbs
 from control.visitor import Visitor
 from tenants.actor import Actor
 from tenants.invitations import Invitation

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.binding import Binding
 from control.doors import SIGNED_IN
-from control.history import Line, told
-from control.session import Session
+from control.pages.parts.history import Line, told
+from control.pages.parts.session import Session
+from control.pages.parts.shown_bindings import may_bind, shown
 from control.shell import page
-from control.shown_bindings import may_bind, shown
 from control.speech import speech
 from control.visitor import Visitor
 from tenants.actor import Actor

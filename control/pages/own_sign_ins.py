@@ -4,9 +4,9 @@ from typing import Any
 
 from litestar import Request, Response, post
 
-from control.fields import Id
-from control.leaving import end_logins_from
-from control.session import Session
+from control.pages.parts.fields import Id
+from control.pages.parts.leaving import end_logins_from
+from control.pages.parts.session import Session
 from control.shell import see_other
 from control.speech import speech
 from control.visitor import Visitor

@@ -5,13 +5,13 @@ from typing import Any
 from litestar import Request, Response, post
 
 from bindings.login import end_logins_of
-from control.account_page import again, myself
 from control.doors import mark_refusal
-from control.failures import count_wrong
-from control.fields import read_fields
 from control.house import House
-from control.leaving import end_other_sign_ins
-from control.session import changing
+from control.pages.parts.account_page import again, myself
+from control.pages.parts.failures import count_wrong
+from control.pages.parts.fields import read_fields
+from control.pages.parts.leaving import end_other_sign_ins
+from control.pages.parts.session import changing
 from control.shell import see_other
 from control.speech import speech
 from control.visitor import Visitor

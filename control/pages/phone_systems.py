@@ -8,16 +8,16 @@ from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
-from control.asked import filters_in, id_in, matching, words_in
-from control.crumbs import crumbs_to
-from control.extension_rows import SORTS as EXTENSION_SORTS
-from control.extension_rows import extension_rows, extensions_asked
-from control.fields import Fields, Id, read_fields
-from control.forms import UNTOUCHED, errors_of
-from control.history import entries_of
 from control.pages.extensions import may_manage_phones
+from control.pages.parts.asked import filters_in, id_in, matching, words_in
+from control.pages.parts.crumbs import crumbs_to
+from control.pages.parts.extension_rows import SORTS as EXTENSION_SORTS
+from control.pages.parts.extension_rows import extension_rows, extensions_asked
+from control.pages.parts.fields import Fields, Id, read_fields
+from control.pages.parts.forms import UNTOUCHED, errors_of
+from control.pages.parts.history import entries_of
+from control.pages.parts.phone_system_rows import SORTS, phone_system_rows
 from control.paging import page_of
-from control.phone_system_rows import SORTS, phone_system_rows
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor

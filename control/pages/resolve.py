@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.apps import App, find_client
 from bindings.login import Granted, Notice, Seen, Step, resolve
-from control.asked import words_in
-from control.fields import number_in
 from control.house import House
+from control.pages.parts.asked import words_in
+from control.pages.parts.fields import number_in
 from control.shell import page
 from control.speech import speech
 from control.visitor import Visitor

@@ -8,10 +8,10 @@ from litestar import Request, Response, get, post
 from litestar.params import FromQuery
 from litestar.response import Redirect
 
-from control.cookies import let_in, remember_visit, visiting
 from control.doors import ANYONE
-from control.fields import Fields, read_fields
 from control.house import House
+from control.pages.parts.cookies import let_in, remember_visit, visiting
+from control.pages.parts.fields import Fields, read_fields
 from control.set_up import never_set_up, set_up, set_up_token
 from control.shell import page
 from control.speech import speech

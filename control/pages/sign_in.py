@@ -7,14 +7,14 @@ from litestar import Request, Response, get, post
 from litestar.response import Redirect, Template
 
 from bindings.apps import find_client
-from control.cookies import let_in, remember_visit, see_out, visiting
 from control.doors import ANYONE, SIGNED_IN
-from control.failures import count_wrong
-from control.fields import Fields, read_fields
 from control.house import House
-from control.leaving import end_everywhere, end_logins_from, give_way, hand_over
-from control.local_path import local_path
-from control.session import Session
+from control.pages.parts.cookies import let_in, remember_visit, see_out, visiting
+from control.pages.parts.failures import count_wrong
+from control.pages.parts.fields import Fields, read_fields
+from control.pages.parts.leaving import end_everywhere, end_logins_from, give_way, hand_over
+from control.pages.parts.local_path import local_path
+from control.pages.parts.session import Session
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor

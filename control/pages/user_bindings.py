@@ -9,14 +9,14 @@ from litestar.response import Redirect
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.binding import Binding
-from control.binding_form import FIELDS, bind, choices_for
-from control.fields import Fields, Id, read_fields
-from control.forms import errors_of
-from control.session import Session, changing
+from control.pages.parts.binding_form import FIELDS, bind, choices_for
+from control.pages.parts.fields import Fields, Id, read_fields
+from control.pages.parts.forms import errors_of
+from control.pages.parts.session import Session, changing
+from control.pages.parts.shown_bindings import may_bind, shown
+from control.pages.parts.user_tabs import crumbs, user_tabs
 from control.shell import page, see_other
-from control.shown_bindings import may_bind, shown
 from control.speech import speech
-from control.user_tabs import crumbs, user_tabs
 from control.visitor import Visitor
 from tenants.people import find_user
 from tenants.refusals import OutOfReach, Refusal

@@ -6,12 +6,12 @@ import sqlalchemy as sa
 from litestar import Request, Response, get
 
 from bindings.binding import Binding
-from control.asked import words_in
-from control.fields import Id
-from control.history import entries_of
-from control.session import Session
+from control.pages.parts.asked import words_in
+from control.pages.parts.fields import Id
+from control.pages.parts.history import entries_of
+from control.pages.parts.session import Session
+from control.pages.parts.user_tabs import crumbs, user_tabs
 from control.shell import page
-from control.user_tabs import crumbs, user_tabs
 from control.visitor import Visitor
 from tenants.people import Membership, find_user
 from tenants.roles import Permission

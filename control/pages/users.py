@@ -11,14 +11,14 @@ from sqlalchemy.orm import joinedload
 
 from bindings import endings
 from bindings.binding import Binding
-from control.asked import filters_in, matching, one_of, words_in
-from control.fields import Fields, Id, read_fields
+from control.pages.parts.asked import filters_in, matching, one_of, words_in
+from control.pages.parts.fields import Fields, Id, read_fields
+from control.pages.parts.session import Session
+from control.pages.parts.shown_bindings import may_bind
+from control.pages.parts.user_tabs import crumbs, user_tabs
 from control.paging import page_of
-from control.session import Session
 from control.shell import page, see_other
-from control.shown_bindings import may_bind
 from control.speech import speech
-from control.user_tabs import crumbs, user_tabs
 from control.visitor import Visitor
 from tenants.people import Membership, User, find_user
 from tenants.refusals import Invalid, NotPermitted, OutOfReach

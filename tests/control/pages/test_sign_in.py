@@ -13,7 +13,7 @@ from passlib.context import CryptContext
 
 from bindings.login import Login
 from control.cast import PASSWORD
-from control.cookies import let_in, see_out
+from control.pages.parts.cookies import let_in, see_out
 from tenants.people import Membership, User
 from tenants.sign_in import FAILURES_OF_PAIR, SignIn
 from tenants.trail import Entry, record

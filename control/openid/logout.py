@@ -11,7 +11,7 @@ from bindings.apps import App, find_client
 from bindings.clients import Rejected, plain
 from bindings.logout import end_login, logins_here
 from control.doors import ANYONE, SIGNED_IN
-from control.openid_issuer import fields_of, form_fields, house_of, issuer_of, target_of, with_fields
+from control.openid.issuer import fields_of, form_fields, house_of, issuer_of, target_of, with_fields
 from control.shell import page
 from control.speech import speech
 from control.visitor import Visitor

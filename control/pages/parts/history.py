@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control.asked import day_in, id_in, matching, one_of, words_in
 from control.clock_words import zone_of
-from control.history_names import Names, names_in
-from control.history_words import detail_words, field_labels, record_kinds, value_words, ways
+from control.pages.parts.asked import day_in, id_in, matching, one_of, words_in
+from control.pages.parts.history_names import Names, names_in
+from control.pages.parts.history_words import detail_words, field_labels, record_kinds, value_words, ways
 from control.paging import page_of
 from control.visitor import Visitor
 from control.words import words

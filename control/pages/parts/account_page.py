@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from litestar import Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control.fields import Fields
-from control.forms import UNTOUCHED, errors_of
-from control.session import changing
+from control.pages.parts.fields import Fields
+from control.pages.parts.forms import UNTOUCHED, errors_of
+from control.pages.parts.session import changing
 from control.shell import page
 from control.speech import speech
 from control.visitor import Visitor

@@ -9,7 +9,7 @@ from bindings.clients import Credentials, Rejected
 from bindings.grants import redeem, refresh, revoke
 from bindings.introspection import introspect, no_good_token, standing_of, userinfo
 from control.doors import ANYONE
-from control.openid_issuer import UNCACHED, cross_origin, form_fields, issuer_of, rejection
+from control.openid.issuer import UNCACHED, cross_origin, form_fields, issuer_of, rejection
 from control.visitor import Visitor
 
 ALLOWED = {

@@ -1,4 +1,4 @@
-"""OpenID Connect: what the panel publishes about itself, and the doors of the protocol put together."""
+"""What the panel publishes about itself: the discovery document and its public keys."""
 
 from typing import Any
 
@@ -7,9 +7,8 @@ from litestar import Request, Response, get
 from bindings.claims import STAND_IN_ACR
 from bindings.keys import ALGORITHMS
 from bindings.oauth import PROMPTS, SCOPES
-from control import openid_login, openid_logout, openid_tokens
 from control.doors import ANYONE
-from control.openid_issuer import cross_origin, issuer_of
+from control.openid.issuer import cross_origin, issuer_of
 from control.visitor import Visitor
 
 SECRETS = ["client_secret_basic", "client_secret_post"]
@@ -80,4 +79,4 @@ async def jwks(request: Request[Visitor, Any, Any]) -> Response[dict[str, Any]]:
     return Response(published, headers=KEPT | await cross_origin(request))
 
 
-ROUTES = [discovery, jwks, *openid_login.ROUTES, *openid_tokens.ROUTES, *openid_logout.ROUTES]
+ROUTES = [discovery, jwks]

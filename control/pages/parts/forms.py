@@ -1,6 +1,6 @@
 """Forms that come back: shown again with what was typed and what is wrong with it."""
 
-from control.fields import Fields
+from control.pages.parts.fields import Fields
 from tenants.refusals import Refusal
 
 UNTOUCHED = Fields({})

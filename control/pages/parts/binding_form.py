@@ -12,7 +12,7 @@ from sqlalchemy.orm import joinedload
 from bindings.apps import App
 from bindings.binding import Binding
 from control.clock_words import local, zone_of
-from control.fields import Fields
+from control.pages.parts.fields import Fields
 from tenants.actor import Actor
 from tenants.people import Membership, User, find_user
 from tenants.phones import Extension, PhoneSystem, find_extension, find_phone_system

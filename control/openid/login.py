@@ -20,7 +20,7 @@ from bindings.login import Granted, Notice, as_identity, last_seen_by, remember_
 from bindings.oauth import AuthorizationRequest, RejectedRequest, check_authorization
 from control.doors import ANYONE
 from control.house import House
-from control.openid_issuer import fields_of, form_fields, house_of, issuer_of, target_of, with_fields
+from control.openid.issuer import fields_of, form_fields, house_of, issuer_of, target_of, with_fields
 from control.shell import page
 from control.speech import speech
 from control.visitor import Visitor, look_at_bindings

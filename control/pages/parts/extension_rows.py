@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
 from bindings.binding import Binding
-from control.asked import id_in, matching, one_of, words_in
-from control.shown_bindings import may_bind
+from control.pages.parts.asked import id_in, matching, one_of, words_in
+from control.pages.parts.shown_bindings import may_bind
 from control.visitor import Visitor
 from tenants.people import Membership, User
 from tenants.phones import Extension, Licence, PhoneSystem, Product

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
-from control.fields import Fields
+from control.pages.parts.fields import Fields
 from tenants.people import Membership, User
 from tenants.refusals import Invalid
 from tenants.text import email_address

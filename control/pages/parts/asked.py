@@ -7,7 +7,7 @@ from unicodedata import category
 
 import sqlalchemy as sa
 
-from control.fields import number_in
+from control.pages.parts.fields import number_in
 from tenants.refusals import Invalid
 
 LONGEST = 200

@@ -1,0 +1,10 @@
+"""OpenID Connect and OAuth: how an app reaches the house. Each file holds the doors of one step of the protocol."""
+
+from litestar.types import ControllerRouterHandler
+
+from control.openid import discovery, login, logout, tokens
+
+
+def routes() -> list[ControllerRouterHandler]:
+    """Every door of the protocol."""
+    return [*discovery.ROUTES, *login.ROUTES, *tokens.ROUTES, *logout.ROUTES]
