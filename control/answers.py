@@ -59,13 +59,24 @@ def http_error(request: Request[Visitor, Any, Any], error: HTTPException) -> Res
 
 def fault(request: Request[Visitor, Any, Any], error: Exception) -> Response[Any]:
     """A fault of ours: 500 without a word about its insides; 503 when the database is away."""
-    away = isinstance(
-        error, (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError, OSError)
-    )
+    away = database_away(error)
     log.error("fault", request_id=request.scope.get("request_id"), path=request.url.path, exc_info=error)
     if away:
         return answer(request, 503, "The database cannot be reached. Try again shortly.", headers={"Retry-After": "5"})
     return answer(request, 500, "Something went wrong here. Nothing was changed.")
+
+
+def database_away(error: BaseException) -> bool:
+    """No connection to be had, or the one there was is gone: it comes back by itself, and nothing was changed."""
+    if isinstance(error, (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)):
+        return True
+    if isinstance(error, (sqlalchemy.exc.TimeoutError, OSError)):
+        return True
+    if isinstance(error, sqlalchemy.exc.DBAPIError) and error.connection_invalidated:
+        return True
+    # The driver's own error while connecting is not wrapped: connection, resources, or the server going or coming.
+    state = getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", None)
+    return str(state or "").startswith(("08", "53", "57P"))
 
 
 def answer(
