@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tenants.actor import Actor
@@ -197,3 +197,14 @@ async def find_client(session: AsyncSession, client_id: str) -> App | None:
     """The live app with this client id; None for any other."""
     wanted = sa.select(App).where(App.client_id == client_id, App.discarded_at.is_(None))
     return (await session.scalars(wanted)).one_or_none()
+
+
+_KNOWN = sa.select(*App.__table__.c).where(
+    App.__table__.c.client_id == sa.bindparam("client"), App.__table__.c.discarded_at.is_(None)
+)
+
+
+async def known_client(connection: AsyncConnection, client_id: str) -> App | None:
+    """The live app with this client id, as the login path reads it: a reading that no session knows."""
+    row = (await connection.execute(_KNOWN, {"client": client_id})).mappings().one_or_none()
+    return App(**row) if row is not None else None

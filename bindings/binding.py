@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from advanced_alchemy.types import DateTimeUTC
@@ -324,20 +324,33 @@ def broken(binding: Pinned, found: Found | None) -> Staleness | None:
     return Staleness(refused.rule, refused.sentence) if refused else None
 
 
-async def live_binding(session: AsyncSession, user_id: int, app_id: int | None) -> Binding | None:
-    """The open binding of a person for an app (a chosen app beats every app), or for every app when None."""
-    wanted = (
-        sa.select(Binding)
-        .join(BindingApp, BindingApp.binding_id == Binding.id)
+async def live_binding(session: AsyncSession | AsyncConnection, user_id: int, app_id: int | None) -> Binding | None:
+    """The open binding of a person for an app (a chosen app beats every app), or for every app when None.
+
+    From a bare connection it is a reading that no session knows, good for looking at alone.
+    """
+    asked = {"user": user_id, "app": EVERY_APP if app_id is None else app_id}
+    if isinstance(session, AsyncSession):
+        return (await session.scalars(_LIVE, asked)).one_or_none()
+    row = (await session.execute(_LIVE_ROW, asked)).mappings().one_or_none()
+    return Binding(**row) if row is not None else None
+
+
+def _live(wanted: sa.Select[Any]) -> sa.Select[Any]:
+    return (
+        wanted.join(BindingApp, BindingApp.binding_id == Binding.id)
         .where(
-            BindingApp.user_id == user_id,
+            BindingApp.user_id == sa.bindparam("user"),
             BindingApp.live.is_(True),
-            BindingApp.app_id.in_([EVERY_APP, app_id] if app_id is not None else [EVERY_APP]),
+            BindingApp.app_id.in_([EVERY_APP, sa.bindparam("app")]),
         )
         .order_by(BindingApp.app_id.desc())
         .limit(1)
     )
-    return (await session.scalars(wanted)).one_or_none()
+
+
+_LIVE = _live(sa.select(Binding))
+_LIVE_ROW = _live(sa.select(*Binding.__table__.c))
 
 
 async def open_bindings(session: AsyncSession, user_id: int) -> list[Binding]:

@@ -35,7 +35,7 @@ class Code(Record):
     @classmethod
     async def issue(
         cls,
-        session: AsyncSession,
+        connection: AsyncConnection | AsyncSession,
         login: Login,
         *,
         redirect_uri: str,
@@ -46,24 +46,24 @@ class Code(Record):
     ) -> tuple["Code", str]:
         """A code for this login, with its secret; only the hash is stored."""
         secret = new_secret()
-        code = cls(
-            purpose=purpose,
-            code_hash=digest(secret),
-            login_id=login.id,
-            app_id=login.app_id,
-            redirect_uri=redirect_uri,
-            scope=login.scope,
-            nonce=nonce,
-            code_challenge=code_challenge,
-            created_at=now,
-            expires_at=now + LIVES,
-        )
-        session.add(code)
-        await session.flush()
-        return code, secret
+        row = {
+            "purpose": purpose,
+            "code_hash": digest(secret),
+            "login_id": login.id,
+            "app_id": login.app_id,
+            "redirect_uri": redirect_uri,
+            "scope": login.scope,
+            "nonce": nonce,
+            "code_challenge": code_challenge,
+            "created_at": now,
+            "expires_at": now + LIVES,
+        }
+        await connection.execute(_ISSUE, row)
+        return cls(**row), secret
 
 
 _codes = Code.__table__
+_ISSUE = sa.insert(_codes)
 _CONSUME = (
     sa.update(_codes)
     .where(

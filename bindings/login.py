@@ -12,13 +12,13 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bindings.apps import App
 from bindings.binding import Binding, live_binding, staleness
 from bindings.impersonation import Impersonation
-from tenants.actor import Identity
+from tenants.actor import Actor, Identity
 from tenants.identities import live_identities
 from tenants.people import Membership, User
 from tenants.phones import Extension, Licence, PhoneSystem
@@ -26,11 +26,14 @@ from tenants.reach import Extent, Reach
 from tenants.records import Json, Number, Record
 from tenants.roles import ADMIN_ACCESS, Role
 from tenants.sign_in import SignIn
-from tenants.trail import record
+from tenants.trail import tell
 from tenants.tree import Tenant
 from tenants.verbs import Verb
 
 LONGEST = timedelta(days=365)
+
+Asked = AsyncSession | AsyncConnection
+"""Where `resolve` asks: a connection is enough to know whom the app will see; a page needs a session."""
 
 
 class Because(StrEnum):
@@ -145,7 +148,7 @@ class Step:
 
 
 async def resolve(
-    session: AsyncSession,
+    session: Asked,
     user_id: int,
     app: App,
     now: datetime,
@@ -180,7 +183,7 @@ async def resolve(
 
 
 async def _bound(
-    session: AsyncSession, identities: Sequence[Identity], binding: Binding, app: App, said: list[Step]
+    session: Asked, identities: Sequence[Identity], binding: Binding, app: App, said: list[Step]
 ) -> Granted | Notice:
     subject = await seen_at(session, binding.subject_membership_id, binding.extension_id)
     actor = next((each for each in identities if each.membership_id == binding.membership_id), None)
@@ -192,7 +195,7 @@ async def _bound(
 
 
 async def _own(
-    session: AsyncSession,
+    session: Asked,
     user_id: int,
     identities: Sequence[Identity],
     app: App,
@@ -218,7 +221,7 @@ async def _own(
 
 
 async def _without_extension(
-    session: AsyncSession, identities: Sequence[Identity], app: App, owner_path: str, said: list[Step]
+    session: Asked, identities: Sequence[Identity], app: App, owner_path: str, said: list[Step]
 ) -> Granted | Notice:
     here = [each for each in identities if each.path.startswith(owner_path)]
     if app.needs_extension or not here:
@@ -233,7 +236,7 @@ async def _without_extension(
 
 
 async def _pick(
-    session: AsyncSession, user_id: int, app: App, fits: list[Seen], chosen: int | None, choose: bool
+    session: Asked, user_id: int, app: App, fits: list[Seen], chosen: int | None, choose: bool
 ) -> Seen | None:
     if chosen is not None:
         return next((seen for seen in fits if seen.extension_id == chosen), None)
@@ -249,7 +252,7 @@ async def _pick(
     return next((seen for seen in fits if seen.extension_id == extension_id), None)
 
 
-async def _fits(session: AsyncSession, app: App, subject: Seen, actor: Identity, said: list[Step]) -> Notice | None:
+async def _fits(session: Asked, app: App, subject: Seen, actor: Identity, said: list[Step]) -> Notice | None:
     """The app may sign this subject in, they hold its product, and they are its app admin where it asks for one."""
     if not subject.path.startswith(await _owner_path(session, app)):
         said.append(Step("owner", "refused", "the app belongs to another organization"))
@@ -273,9 +276,12 @@ def _passes_admin_on(actor: Identity, subject: Seen) -> bool:
     return actor.membership_id == subject.membership_id or actor.role in ADMIN_ACCESS
 
 
-async def _not_admin(session: AsyncSession, app: App, subject: Seen, said: list[Step]) -> Notice:
+async def _not_admin(session: Asked, app: App, subject: Seen, said: list[Step]) -> Notice:
     said.append(Step("admin", "refused", f"{subject.name} is not an admin of {app.name}"))
-    fallback = await session.get(App, app.fallback_id) if app.fallback_id else None
+    # A bare connection only learns that there will be a page; who draws it asks again with a session.
+    fallback = None
+    if isinstance(session, AsyncSession) and app.fallback_id is not None:
+        fallback = await session.get(App, app.fallback_id)
     return Notice(
         "not_admin",
         "interaction_required",
@@ -286,7 +292,7 @@ async def _not_admin(session: AsyncSession, app: App, subject: Seen, said: list[
     )
 
 
-async def _owner_path(session: AsyncSession, app: App) -> str:
+async def _owner_path(session: Asked, app: App) -> str:
     tree = Tenant.__table__
     return str((await session.execute(sa.select(tree.c.path).where(tree.c.id == app.tenant_id))).scalar_one())
 
@@ -315,14 +321,14 @@ _ON_EXTENSION = _SEEN.join(
 ).join(_systems, sa.and_(_systems.c.id == _phones.c.phone_system_id, _systems.c.discarded_at.is_(None)))
 
 
-async def own_extensions(session: AsyncSession, identities: Sequence[Identity]) -> list[Seen]:
+async def own_extensions(session: Asked, identities: Sequence[Identity]) -> list[Seen]:
     """The extensions in use of these memberships, in order of number."""
     ids = [each.membership_id for each in identities]
     rows = await session.execute(_ON_EXTENSION.where(_members.c.id.in_(ids)).order_by(_phones.c.number, _phones.c.id))
     return [Seen(*row) for row in rows]
 
 
-async def seen_at(session: AsyncSession, membership_id: int, extension_id: int | None) -> Seen | None:
+async def seen_at(session: Asked, membership_id: int, extension_id: int | None) -> Seen | None:
     """A membership with that extension, or without any."""
     if extension_id is None:
         blank = sa.null().label
@@ -335,7 +341,7 @@ async def seen_at(session: AsyncSession, membership_id: int, extension_id: int |
     return Seen(*row) if row else None
 
 
-async def licence_of(session: AsyncSession, app: App, seen: Seen) -> Any:
+async def licence_of(session: Asked, app: App, seen: Seen) -> Any:
     """The live licence of this extension for the app's product; None without one."""
     wanted = sa.select(_licences.c.id, _licences.c.app_admin).where(
         _licences.c.extension_id == seen.extension_id,
@@ -345,7 +351,7 @@ async def licence_of(session: AsyncSession, app: App, seen: Seen) -> Any:
     return (await session.execute(wanted.order_by(_licences.c.id).limit(1))).one_or_none()
 
 
-async def app_admins(session: AsyncSession, app: App, tenant_id: int) -> list[Seen]:
+async def app_admins(session: Asked, app: App, tenant_id: int) -> list[Seen]:
     """The people of a tenant who are admins of the app's product: whom to bind to instead."""
     wanted = _ON_EXTENSION.join(
         _licences,
@@ -359,7 +365,7 @@ async def app_admins(session: AsyncSession, app: App, tenant_id: int) -> list[Se
     return [Seen(*row) for row in await session.execute(wanted.order_by(_phones.c.number))]
 
 
-async def last_seen_by(session: AsyncSession, sign_in_id: int, app_id: int) -> int | None:
+async def last_seen_by(session: Asked, sign_in_id: int, app_id: int) -> int | None:
     """The membership that this app last saw in this browser; None when it saw nobody."""
     rows = Login.__table__
     wanted = (
@@ -374,42 +380,71 @@ async def last_seen_by(session: AsyncSession, sign_in_id: int, app_id: int) -> i
 async def start_login(
     session: AsyncSession, granted: Granted, app: App, sign_in: SignIn, scope: str, now: datetime
 ) -> Login:
-    """Write the login and its entry: an access that the subject can see, when it is not their own."""
-    login = Login(
-        id=secrets.token_hex(16),
-        app_id=app.id,
-        sign_in_id=sign_in.id,
-        user_id=granted.actor.user_id,
-        actor_membership_id=granted.actor.membership_id,
-        subject_membership_id=granted.subject.membership_id,
-        tenant_id=granted.subject.tenant_id,
-        extension_id=granted.subject.extension_id,
-        because=granted.because.value,
-        binding_id=granted.binding.id if granted.binding else None,
-        scope=scope,
-        auth_time=sign_in.proof_at,
-        methods=sign_in.methods.split(),
-        created_at=now,
-        ends_at=granted.ends_at,
-    )
-    session.add(login)
-    other = granted.subject.membership_id != granted.actor.membership_id
+    """Begin a login within a session's transaction, as its actor."""
+    connection = await session.connection()
+    return await begin_login(connection, session.sync_session.info["actor"], granted, app, sign_in, scope, now)
+
+
+async def begin_login(
+    connection: AsyncConnection,
+    actor: Actor,
+    granted: Granted,
+    app: App,
+    sign_in: SignIn,
+    scope: str,
+    now: datetime,
+) -> Login:
+    """Write the login and its entry: an access that the subject can see, when it is not their own.
+
+    On a bare connection: a login is a handful of statements, and a session would cost more than they do.
+    """
+    row = _row_of(granted, app, sign_in, scope, now)
+    await connection.execute(_INSERT, row)
     if granted.binding is not None:
-        rows = Binding.__table__
-        await session.execute(sa.update(rows).where(rows.c.id == granted.binding.id).values(last_used_at=now))
-    record(
-        session,
+        await connection.execute(_USED, {"binding": granted.binding.id, "now": now})
+    other = granted.subject.membership_id != granted.actor.membership_id
+    await tell(
+        connection,
+        actor,
+        now,
         Verb.LOGGED_IN,
-        login,
-        named=("apps", str(app.id), app.name),
+        ("apps", str(app.id), app.name),
         place=granted.subject.tenant_id,
+        path=granted.subject.path,
         subject=as_identity(granted.subject) if other else None,
-        stand_in_id=login.binding_id,
-        sid=login.id,
-        because=login.because,
+        stand_in_id=row["binding_id"],
+        sid=row["id"],
+        because=row["because"],
     )
-    await session.flush()
-    return login
+    return Login(**row)
+
+
+_INSERT = sa.insert(Login.__table__)
+_USED = (
+    sa.update(Binding.__table__)
+    .where(Binding.__table__.c.id == sa.bindparam("binding"))
+    .values(last_used_at=sa.bindparam("now"))
+)
+
+
+def _row_of(granted: Granted, app: App, sign_in: SignIn, scope: str, now: datetime) -> dict[str, Any]:
+    return {
+        "id": secrets.token_hex(16),
+        "app_id": app.id,
+        "sign_in_id": sign_in.id,
+        "user_id": granted.actor.user_id,
+        "actor_membership_id": granted.actor.membership_id,
+        "subject_membership_id": granted.subject.membership_id,
+        "tenant_id": granted.subject.tenant_id,
+        "extension_id": granted.subject.extension_id,
+        "because": granted.because.value,
+        "binding_id": granted.binding.id if granted.binding else None,
+        "scope": scope,
+        "auth_time": sign_in.proof_at,
+        "methods": sign_in.methods.split(),
+        "created_at": now,
+        "ends_at": granted.ends_at,
+    }
 
 
 def as_identity(seen: Seen) -> Identity:

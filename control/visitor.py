@@ -81,32 +81,37 @@ async def _by_cookie(house: House, visitor: Visitor, connection: ASGIConnection[
     visitor.csrf_seed = connection.cookies.get(house.settings.cookie("visit"), "")
     if not secret:
         return
-    async with house.store.work(Actor.house("door"), Reach.everywhere("door"), visitor.now, writes=False) as session:
-        sign_in = (await session.scalars(sa.select(SignIn).where(SignIn.token_hash == digest(secret)))).one_or_none()
+    async with house.store.hot.connect() as bare:
+        row = (await bare.execute(_SIGNED_IN, {"hash": digest(secret)})).mappings().one_or_none()
+        sign_in = SignIn(**row) if row is not None else None
         if sign_in is None or not sign_in.alive(visitor.now):
             return
-        identities = await live_identities(session, user_id=sign_in.user_id)
-        if not identities:
-            return
-        await _sit_down(session, visitor, sign_in, identities)
-        if connection.route_handler.opt.get("bar", True):
-            await look_at_bindings(session, visitor)
-    if visitor.now - sign_in.last_seen_at > SEEN_EVERY:
+        _sit_down(visitor, sign_in, await live_identities(bare, user_id=sign_in.user_id))
+    if visitor.actor is not None and connection.route_handler.opt.get("bar", True):
+        house_actor, everywhere = Actor.house("door"), Reach.everywhere("door")
+        async with house.store.work(house_actor, everywhere, visitor.now, writes=False) as session:
+            await look_around(session, visitor)
+    if visitor.actor is not None and visitor.now - sign_in.last_seen_at > SEEN_EVERY:
         await _touch(house, SignIn.__table__, sign_in.id, {"last_seen_at": visitor.now})
 
 
-async def _sit_down(session: AsyncSession, visitor: Visitor, sign_in: SignIn, identities: list[Identity]) -> None:
+_SIGNED_IN = sa.select(*SignIn.__table__.c).where(SignIn.__table__.c.token_hash == sa.bindparam("hash"))
+
+
+def _sit_down(visitor: Visitor, sign_in: SignIn, identities: list[Identity]) -> None:
     """The profile of the sign-in while it is live, else the person's first; never somebody else's."""
+    if not identities:
+        return
     profile = next((each for each in identities if each.membership_id == sign_in.membership_id), identities[0])
     visitor.sign_in, visitor.identities = sign_in, identities
-    visitor.user = await session.get(User, sign_in.user_id)
     visitor.actor = Actor.of(profile, visitor.origin, sign_in_id=sign_in.id)
     visitor.csrf_seed = sign_in.csrf_secret
 
 
-async def look_at_bindings(session: AsyncSession, visitor: Visitor) -> None:
-    """What the amber bar says. A login that shows no page does without."""
+async def look_around(session: AsyncSession, visitor: Visitor) -> None:
+    """What a page shows around itself: the reader's own settings and the amber bar. A login without a page does not."""
     if visitor.sign_in is not None:
+        visitor.user = await session.get(User, visitor.sign_in.user_id)
         for binding in await open_bindings(session, visitor.sign_in.user_id):
             visitor.bound.append((binding, await staleness(session, binding, visitor.now)))
 

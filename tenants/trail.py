@@ -14,7 +14,7 @@ from typing import Any
 import rfc8785
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Mapped, Session, UOWTransaction, mapped_column
 from sqlalchemy.orm.attributes import History
 from sqlalchemy.orm.base import NO_VALUE
@@ -71,6 +71,9 @@ class Entry(Record):
             mine = reach.membership_id
             return sa.or_(cls.actor_membership_id == mine, cls.subject_membership_id == mine)
         return sa.or_(reach.tenants(cls.tenant_id), reach.tenants(cls.actor_tenant_id))
+
+
+_INSERT = sa.insert(Entry.__table__)
 
 
 @dataclass(slots=True)
@@ -149,6 +152,26 @@ def tell_in_bulk(session: Session, lines: Sequence[Told]) -> list[int]:
     if rows:
         connection.execute(sa.insert(Entry), rows)
     return entry_ids
+
+
+async def tell(
+    connection: AsyncConnection,
+    actor: Actor,
+    now: datetime,
+    verb: Verb,
+    named: tuple[str, str, str],
+    *,
+    place: int,
+    path: str,
+    subject: Identity | None = None,
+    stand_in_id: int | None = None,
+    **details: Any,
+) -> None:
+    """Write one act down on a bare connection, in its transaction: the login path does without a session."""
+    saying = Saying(verb, None, None, None, place, subject, stand_in_id, details, named)
+    numbers = await connection.run_sync(next_ids, Entry.__tablename__, 1)
+    row = _line(actor, now, numbers[0], saying, {place: path})
+    await connection.execute(_INSERT, row)
 
 
 @event.listens_for(FencedSession, "before_flush", insert=False)
@@ -253,10 +276,14 @@ def _row(session: Session, entry_id: int, saying: Saying, paths: dict[int, str])
     actor: Actor | None = session.info.get("actor")
     if actor is None:
         raise Unrecorded("No actor: nothing is written without a name.")
+    return _line(actor, session.info["now"], entry_id, saying, paths)
+
+
+def _line(actor: Actor, now: datetime, entry_id: int, saying: Saying, paths: dict[int, str]) -> dict[str, Any]:
     place = _place(saying)
     row: dict[str, Any] = {
         "id": entry_id,
-        "occurred_at": session.info["now"],
+        "occurred_at": now,
         "verb": saying.verb.value,
         "tenant_id": place,
         "tenant_path": paths.get(place, getattr(saying.thing, "path", None)) if place is not None else None,

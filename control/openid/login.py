@@ -11,19 +11,19 @@ from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.response import Redirect
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from bindings.apps import App, find_client
+from bindings.apps import App, known_client
 from bindings.clients import Rejected, plain
 from bindings.codes import Code
-from bindings.login import Granted, Notice, as_identity, last_seen_by, remember_choice, resolve, start_login
+from bindings.login import Granted, Notice, as_identity, begin_login, last_seen_by, remember_choice, resolve
 from bindings.oauth import AuthorizationRequest, RejectedRequest, check_authorization
 from control.doors import ANYONE
 from control.house import House
 from control.openid.issuer import fields_of, form_fields, house_of, issuer_of, target_of, with_fields
 from control.shell import page
 from control.speech import speech
-from control.visitor import Visitor, look_at_bindings
+from control.visitor import Visitor, look_around
 from tenants.actor import Actor
 from tenants.reach import Reach
 from tenants.roles import Permission
@@ -80,7 +80,7 @@ async def authorize(request: Asked) -> Response[Any]:
     """Where an app sends a browser to have somebody logged in (RFC 6749 section 4.1.1, OIDC Core section 3.1.2)."""
     try:
         fields = fields_of(request.url.query)
-        app = await _asking_app(house_of(request), request.user, fields)
+        app = await _asking_app(house_of(request), fields)
         asking = Asking(request, app, check_authorization(app, fields), fields)
     except RejectedRequest as rejected:
         return _rejected(request, rejected)
@@ -101,13 +101,20 @@ async def authorize_by_form(request: Asked) -> Response[Any]:
         return _no_way_back(request, rejected.sentence)
 
 
-async def _asking_app(house: House, visitor: Visitor, fields: Mapping[str, str]) -> App:
+async def _asking_app(house: House, fields: Mapping[str, str]) -> App:
     client_id = fields.get("client_id", "")
-    async with house.store.work(Actor.house("log in"), EVERYWHERE, visitor.now, writes=False) as session:
-        app = await find_client(session, client_id) if plain(client_id) else None
+    if not plain(client_id):
+        raise unknown_app()
+    async with house.store.hot.connect() as connection:
+        app = await known_client(connection, client_id)
     if app is None:
-        raise Rejected("invalid_client", "The app that sent you here is not registered.")
+        raise unknown_app()
     return app
+
+
+def unknown_app() -> Rejected:
+    """Nobody is sent anywhere for an app that is not registered."""
+    return Rejected("invalid_client", "The app that sent you here is not registered.")
 
 
 def _rejected(request: Asked, rejected: RejectedRequest) -> Response[Any]:
@@ -153,19 +160,44 @@ def _to_sign_in(asking: Asking) -> Response[Any]:
 
 
 async def _log_in(asking: Asking, sign_in: SignIn) -> Response[Any]:
-    """Whom the app will see, decided and written down in one transaction."""
+    """Whom the app will see, decided and written down in one transaction; a page where it cannot be decided."""
     house, actor = house_of(asking.request), asking.visitor.actor
     hinted = await _hinted(asking)
+    if actor is not None and _chosen(asking) is None:
+        async with house.store.writer.begin() as connection:
+            outcome = await _resolved(connection, asking, sign_in)
+            if isinstance(outcome, Granted):
+                return await _granted(connection, actor, asking, sign_in, outcome, hinted)
     async with house.store.work(actor or Actor.house("log in"), EVERYWHERE, asking.now) as session:
         outcome = await _resolved(session, asking, sign_in)
         if isinstance(outcome, Notice):
             return await _notice(session, asking, outcome)
-        if asking.asked.silent and await _would_change(session, asking, sign_in, outcome, hinted):
-            return asking.refuse("login_required", "Somebody else would be seen now.")
-        return await _grant(session, asking, sign_in, outcome)
+        if _chosen(asking) is not None and outcome.binding is None:
+            await remember_choice(session, sign_in.user_id, asking.app, outcome.subject, asking.now)
+        session_actor = actor or Actor.house("log in")
+        return await _granted(await session.connection(), session_actor, asking, sign_in, outcome, hinted)
 
 
-async def _resolved(session: AsyncSession, asking: Asking, sign_in: SignIn) -> Granted | Notice:
+async def _granted(
+    connection: AsyncConnection, actor: Actor, asking: Asking, sign_in: SignIn, granted: Granted, hinted: str | None
+) -> Response[Any]:
+    """The code, unless `prompt=none` would change who the app sees."""
+    if asking.asked.silent and await _would_change(connection, asking, sign_in, granted, hinted):
+        return asking.refuse("login_required", "Somebody else would be seen now.")
+    asked = asking.asked
+    login = await begin_login(connection, actor, granted, asking.app, sign_in, asked.scope, asking.now)
+    _, code = await Code.issue(
+        connection,
+        login,
+        redirect_uri=asked.redirect_uri,
+        nonce=asked.nonce,
+        code_challenge=asked.code_challenge,
+        now=asking.now,
+    )
+    return Redirect(asking.back(code=code), status_code=302)
+
+
+async def _resolved(session: AsyncSession | AsyncConnection, asking: Asking, sign_in: SignIn) -> Granted | Notice:
     return await resolve(
         session,
         sign_in.user_id,
@@ -194,28 +226,12 @@ async def _hinted(asking: Asking) -> str | None:
 
 
 async def _would_change(
-    session: AsyncSession, asking: Asking, sign_in: SignIn, granted: Granted, hinted: str | None
+    connection: AsyncConnection, asking: Asking, sign_in: SignIn, granted: Granted, hinted: str | None
 ) -> bool:
     """Without a page nobody turns into somebody else: neither than the app last saw here, nor than it names."""
-    last = await last_seen_by(session, sign_in.id, asking.app.id)
+    last = await last_seen_by(connection, sign_in.id, asking.app.id)
     subject = granted.subject.membership_id
     return (last is not None and last != subject) or (hinted is not None and hinted != str(subject))
-
-
-async def _grant(session: AsyncSession, asking: Asking, sign_in: SignIn, granted: Granted) -> Response[Any]:
-    asked = asking.asked
-    if _chosen(asking) is not None and granted.binding is None:
-        await remember_choice(session, sign_in.user_id, asking.app, granted.subject, asking.now)
-    login = await start_login(session, granted, asking.app, sign_in, asked.scope, asking.now)
-    _, code = await Code.issue(
-        session,
-        login,
-        redirect_uri=asked.redirect_uri,
-        nonce=asked.nonce,
-        code_challenge=asked.code_challenge,
-        now=asking.now,
-    )
-    return Redirect(asking.back(code=code), status_code=302)
 
 
 async def _notice(session: AsyncSession, asking: Asking, notice: Notice) -> Response[Any]:
@@ -226,7 +242,7 @@ async def _notice(session: AsyncSession, asking: Asking, notice: Notice) -> Resp
         await _end_stale(session, asking, notice)
     elif notice.kind != "choose":
         _mark_refused(session, asking, notice)
-    await look_at_bindings(session, asking.visitor)
+    await look_around(session, asking.visitor)
     actor, _ = asking.visitor.actor, speech(asking.request)
     return page(
         asking.request,

@@ -44,6 +44,7 @@ PAST_THE_FENCE = {
     "bindings/keys.py": "reads the signing keys, which are nobody's",
     "bindings/endings.py": "ends sign-ins and logins, which are in nobody else's reach",
     "control/openid/issuer.py": "the login path's connection",
+    "control/openid/login.py": "the login path's connection",
     "control/openid/logout.py": "the login path's connection",
     "control/visitor.py": "who comes to the door, by the hash of a cookie or key",
     # The command line and set-up
