@@ -32,22 +32,26 @@ _PARTS = """parties AS (
       LEFT JOIN memberships ssp ON ssp.id = s.sponsor_id
       LEFT JOIN users sspu ON sspu.id = ssp.user_id
      WHERE a.id = {actor}
-), line (leaf, id, parent_id) AS (
-    SELECT t.id, t.id, t.parent_id FROM tenants t, parties p
+), line (leaf, id, parent_id, gone, stand_ins, look, binding_reach, reason, ticket, second_factor, notice, days) AS (
+    SELECT t.id, t.id, t.parent_id, t.discarded_at IS NOT NULL, t.policy_stand_ins, t.policy_look,
+           t.policy_binding_reach, t.policy_reason, t.policy_ticket, t.policy_second_factor, t.policy_notice,
+           t.policy_binding_days
+      FROM tenants t, parties p
      WHERE t.id IN (p.a_tenant, p.p_tenant, p.sp_tenant, p.ssp_tenant)
     UNION ALL
-    SELECT l.leaf, t.id, t.parent_id FROM line l JOIN tenants t ON t.id = l.parent_id
+    SELECT l.leaf, t.id, t.parent_id, t.discarded_at IS NOT NULL, t.policy_stand_ins, t.policy_look,
+           t.policy_binding_reach, t.policy_reason, t.policy_ticket, t.policy_second_factor, t.policy_notice,
+           t.policy_binding_days
+      FROM line l JOIN tenants t ON t.id = l.parent_id
 ), shut AS (
     SELECT DISTINCT l.leaf FROM line l
-      JOIN tenants t ON t.id = l.id
-      LEFT JOIN suspensions x ON x.tenant_id = t.id AND x.lifted_at IS NULL
-     WHERE t.discarded_at IS NOT NULL OR x.scope = 'all' OR (x.scope = 'staff' AND l.leaf = l.id)
+      LEFT JOIN suspensions x ON x.tenant_id = l.id AND x.lifted_at IS NULL
+     WHERE l.gone OR x.scope = 'all' OR (x.scope = 'staff' AND l.leaf = l.id)
 ), wants AS (
-    SELECT MAX(t.policy_stand_ins) AS stand_ins, MAX(t.policy_look) AS look,
-           MAX(t.policy_binding_reach) AS binding_reach, MAX(t.policy_reason) AS reason,
-           MAX(t.policy_ticket) AS ticket, MAX(t.policy_second_factor) AS second_factor,
-           MAX(t.policy_notice) AS notice, MIN(t.policy_binding_days) AS binding_days
-      FROM parties p JOIN line l ON l.leaf = p.p_tenant JOIN tenants t ON t.id = l.id
+    SELECT MAX(l.stand_ins) AS stand_ins, MAX(l.look) AS look, MAX(l.binding_reach) AS binding_reach,
+           MAX(l.reason) AS reason, MAX(l.ticket) AS ticket, MAX(l.second_factor) AS second_factor,
+           MAX(l.notice) AS notice, MIN(l.days) AS binding_days
+      FROM parties p JOIN line l ON l.leaf = p.p_tenant
 )
 """
 
