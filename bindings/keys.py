@@ -10,10 +10,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
@@ -23,6 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from tenants.actor import Actor
 from tenants.reach import Reach
 from tenants.records import Json, Record
+from tenants.sealing import seal, unseal
 from tenants.store import Store
 from tenants.trail import record
 from tenants.verbs import Verb
@@ -37,8 +34,7 @@ LOCK = 0x4B455953
 """The advisory lock under which the first key is made ("KEYS")."""
 
 
-class Sealed(Exception):
-    """A private key cannot be opened: it was sealed under another secret key."""
+PURPOSE = "signing keys"
 
 
 class SigningKey(Record):
@@ -70,7 +66,7 @@ class SigningKey(Record):
             kid=kid,
             alg=alg,
             public_jwk=public,
-            private_sealed=_seal(secret_key, kid, json.dumps(pair.as_dict(private=True)).encode()),
+            private_sealed=seal(secret_key, PURPOSE, kid, json.dumps(pair.as_dict(private=True)).encode()),
             created_at=now,
         )
         session.add(key)
@@ -80,7 +76,7 @@ class SigningKey(Record):
 
     def signer(self, secret_key: bytes) -> "Signer":
         """The key pair, ready to sign. Raises Sealed when the secret key is not the one it was made under."""
-        pair = json.loads(_unseal(secret_key, self.kid, self.private_sealed))
+        pair = json.loads(unseal(secret_key, PURPOSE, self.kid, self.private_sealed))
         return Signer(self.kid, self.alg, _import(pair))
 
 
@@ -211,25 +207,6 @@ async def _one_at_a_time(session: AsyncSession) -> None:
 
 def _import(jwk: dict[str, str]) -> ECKey | RSAKey:
     return ECKey.import_key(dict(jwk)) if jwk["kty"] == "EC" else RSAKey.import_key(dict(jwk))
-
-
-def _box(secret_key: bytes) -> AESGCM:
-    derived = HKDF(SHA256(), 32, salt=None, info=b"understudy signing keys").derive(secret_key)
-    return AESGCM(derived)
-
-
-def _seal(secret_key: bytes, kid: str, private: bytes) -> str:
-    """AES-256-GCM; the key's id is bound in, so that sealed keys cannot be swapped."""
-    nonce = secrets.token_bytes(12)
-    return urlsafe_b64encode(nonce + _box(secret_key).encrypt(nonce, private, kid.encode())).decode()
-
-
-def _unseal(secret_key: bytes, kid: str, sealed: str) -> bytes:
-    raw = urlsafe_b64decode(sealed)
-    try:
-        return _box(secret_key).decrypt(raw[:12], raw[12:], kid.encode())
-    except InvalidTag:
-        raise Sealed(f"The signing key {kid} was sealed under another UNDERSTUDY_SECRET_KEY.") from None
 
 
 def at_hash(access_token: str) -> str:

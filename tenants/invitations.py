@@ -38,6 +38,10 @@ class Invitation(Record, Audited):
     expires_at: Mapped[datetime | None]
     accepted_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    accepted_by_id: Mapped[int | None] = mapped_column(Number)
+    """The membership that came of it."""
+    together_id: Mapped[int | None] = mapped_column(Number)
+    """The first of several that were made together and go out in one letter."""
 
     tenant: Mapped[Tenant] = relationship(lazy="raise", viewonly=True)
 

@@ -40,6 +40,8 @@ class User(Record, Audited):
     last_sign_in_at: Mapped[datetime | None]
     discarded_at: Mapped[datetime | None]
     discarded_level_id: Mapped[int | None] = mapped_column(Number)
+    factors_reset_at: Mapped[datetime | None]
+    """When somebody took their second factors away: they are asked to set up new ones until they did."""
 
     @classmethod
     def within(cls, reach: Reach) -> sa.ColumnElement[bool]:

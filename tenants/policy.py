@@ -43,16 +43,19 @@ class Policy:
     notice: int = 0
     binding_days: int | None = None
     """The longest a binding may last, in days; None where nobody set a cap. Here the smaller is the tighter."""
+    minutes: int | None = None
+    """The longest an impersonation may last, in minutes, below the twenty of the house."""
+    require_factor: int = 0
+    """Admins and operators at the tenant or below need a second factor of their own to sign in."""
 
     @classmethod
     def tightest(cls, policies: "Iterable[Policy]") -> "Policy":
         """The policy of a tenant from its own and those of all above it."""
         all_of = list(policies)
-        caps = [policy.binding_days for policy in all_of if policy.binding_days is not None]
         maxima = {
             each.name: max((getattr(policy, each.name) for policy in all_of), default=0)
             for each in fields(cls)
-            if each.name != "binding_days"
+            if each.name not in CAPS
         }
         return cls(
             StandIns(maxima["stand_ins"]),
@@ -62,8 +65,18 @@ class Policy:
             maxima["ticket"],
             maxima["second_factor"],
             maxima["notice"],
-            min(caps) if caps else None,
+            _least(policy.binding_days for policy in all_of),
+            _least(policy.minutes for policy in all_of),
+            maxima["require_factor"],
         )
+
+
+CAPS = frozenset({"binding_days", "minutes"})
+"""The rules that are a most: of these the smaller is the tighter, and none is no cap."""
+
+
+def _least(caps: Iterable[int | None]) -> int | None:
+    return min((cap for cap in caps if cap is not None), default=None)
 
 
 class PolicyColumns:
@@ -77,6 +90,8 @@ class PolicyColumns:
     policy_second_factor: Mapped[int] = mapped_column(default=0)
     policy_notice: Mapped[int] = mapped_column(default=0)
     policy_binding_days: Mapped[int | None] = mapped_column(default=None)
+    policy_minutes: Mapped[int | None] = mapped_column(default=None)
+    policy_require_factor: Mapped[int] = mapped_column(default=0)
 
     @property
     def own_policy(self) -> Policy:
@@ -90,4 +105,6 @@ class PolicyColumns:
             self.policy_second_factor,
             self.policy_notice,
             self.policy_binding_days,
+            self.policy_minutes,
+            self.policy_require_factor,
         )

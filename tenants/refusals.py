@@ -40,6 +40,20 @@ class Conflict(Refusal):
     rule = "conflict"
 
 
+class Gone(Refusal):
+    """A link or secret that was good once and is no longer, or never was (410): which of them is not said."""
+
+    status = 410
+    rule = "spent"
+
+
+class ProofNeeded(Refusal):
+    """The person proved who they are too long ago for this act (403 for programs, a page for people)."""
+
+    status = 403
+    rule = "proof"
+
+
 class Invalid(Refusal):
     """The input breaks a rule (422); `field` names the one to mend."""
 

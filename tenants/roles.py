@@ -28,7 +28,9 @@ class Permission(StrEnum):
     MANAGE_POLICY = "manage_policy"
     READ_HISTORY = "read_history"
     EXPORT_HISTORY = "export_history"
+    SEE_COMPANY_RECORDS = "see_company_records"
     EDIT_COMPANY_RECORDS = "edit_company_records"
+    KEEP_TEAMS = "keep_teams"
     OWN_ACCOUNT = "own_account"
 
 
@@ -61,10 +63,13 @@ _SEE = frozenset(
         _P.SEE_APPS,
         _P.SEE_STAND_INS,
         _P.READ_HISTORY,
+        _P.SEE_COMPANY_RECORDS,
         _P.OWN_ACCOUNT,
     }
 )
-_MANAGING = frozenset({_P.MANAGE_PEOPLE, _P.MANAGE_POLICY, _P.MANAGE_APPS, _P.MANAGE_TENANTS, _P.INVITE_MEMBERS})
+_MANAGING = frozenset(
+    {_P.MANAGE_PEOPLE, _P.MANAGE_POLICY, _P.MANAGE_APPS, _P.MANAGE_TENANTS, _P.INVITE_MEMBERS, _P.KEEP_TEAMS}
+)
 _MEMBERS_OWN = frozenset({_P.OWN_ACCOUNT})
 
 RIGHTS: dict[Role, Rights] = {
@@ -91,7 +96,9 @@ RIGHTS: dict[Role, Rights] = {
                 _P.SEE_PEOPLE,
                 _P.SEE_PHONES,
                 _P.INVITE_MEMBERS,
+                _P.SEE_COMPANY_RECORDS,
                 _P.EDIT_COMPANY_RECORDS,
+                _P.KEEP_TEAMS,
                 _P.STAND_IN,
             }
         )

@@ -58,6 +58,12 @@ class Tenant(Record, Audited, PolicyColumns):
     created_at: Mapped[datetime]
     discarded_at: Mapped[datetime | None]
     discarded_level_id: Mapped[int | None] = mapped_column(Number)
+    brand_name: Mapped[str | None] = mapped_column(sa.String(200))
+    brand_hue: Mapped[int | None]
+    """The one colour of the panel below here, in degrees."""
+    brand_support: Mapped[str | None] = mapped_column(sa.String(500))
+    brand_logo: Mapped[str | None] = mapped_column(sa.String(64))
+    """The hash of a Logo."""
 
     @classmethod
     def within(cls, reach: Reach) -> sa.ColumnElement[bool]:

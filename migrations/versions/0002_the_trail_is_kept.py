@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from migrations.triggers import KEPT, SILENT, STAYS, abort, always, audit, refusing
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -81,10 +83,6 @@ AUDITED: dict[str, tuple[str, list[str]]] = {
     ),
 }
 
-SILENT = "a change needs its entry in the same transaction"
-KEPT = "entries are never changed"
-STAYS = "records are discarded, never deleted"
-
 
 def upgrade() -> None:
     """Put the guards of the trail in place."""
@@ -92,6 +90,7 @@ def upgrade() -> None:
         _postgresql()
     else:
         _sqlite()
+    audit(AUDITED)
 
 
 def _postgresql() -> None:
@@ -100,8 +99,8 @@ def _postgresql() -> None:
         "ALTER TABLE entries ADD COLUMN transaction_id bigint NOT NULL "
         "DEFAULT (CAST(CAST(pg_current_xact_id() AS text) AS bigint))"
     )
-    _refusing("understudy_kept", KEPT)
-    _refusing("understudy_stays", STAYS)
+    refusing("understudy_kept", KEPT)
+    refusing("understudy_stays", STAYS)
     op.execute(f"""
         CREATE FUNCTION understudy_entry_first() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
@@ -116,55 +115,12 @@ def _postgresql() -> None:
             RETURN NEW;
         END $$
     """)
-    _always("entries", "entries_keep_rows", "BEFORE UPDATE OR DELETE", "ROW", "understudy_kept")
-    _always("entries", "entries_keep_all", "BEFORE TRUNCATE", "STATEMENT", "understudy_kept")
-    for table, (columns, _) in AUDITED.items():
-        listed = ", ".join(columns.split()) + ", id, last_entry_id"
-        _always(table, f"{table}_made", "BEFORE INSERT", "ROW", "understudy_entry_first")
-        _always(table, f"{table}_changed", f"BEFORE UPDATE OF {listed}", "ROW", "understudy_entry_first")
-        _always(table, f"{table}_stay", "BEFORE DELETE", "ROW", "understudy_stays")
-        _always(table, f"{table}_stay_all", "BEFORE TRUNCATE", "STATEMENT", "understudy_stays")
-
-
-def _refusing(name: str, words: str) -> None:
-    op.execute(f"""
-        CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN RAISE EXCEPTION '{words} (%)', TG_TABLE_NAME USING ERRCODE = 'check_violation'; END $$
-    """)
-
-
-def _always(table: str, name: str, when: str, each: str, function: str) -> None:
-    op.execute(f"CREATE TRIGGER {name} {when} ON {table} FOR EACH {each} EXECUTE FUNCTION {function}()")
-    # ALWAYS: a session that calls itself a replica does not get past it.
-    op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
+    always("entries", "entries_keep_rows", "BEFORE UPDATE OR DELETE", "ROW", "understudy_kept")
+    always("entries", "entries_keep_all", "BEFORE TRUNCATE", "STATEMENT", "understudy_kept")
 
 
 def _sqlite() -> None:
-    _abort("entries_keep_update", "BEFORE UPDATE ON entries", "1", KEPT)
-    _abort("entries_keep_delete", "BEFORE DELETE ON entries", "1", KEPT)
+    abort("entries_keep_update", "BEFORE UPDATE ON entries", "1", KEPT)
+    abort("entries_keep_delete", "BEFORE DELETE ON entries", "1", KEPT)
     # INSERT OR REPLACE deletes the old row without asking a delete trigger.
-    _abort("entries_keep_replace", "BEFORE INSERT ON entries", "EXISTS (SELECT 1 FROM entries WHERE id = NEW.id)", KEPT)
-    for table, (columns, same) in AUDITED.items():
-        listed = ", ".join(columns.split()) + ", id, last_entry_id"
-        entry = (
-            f"EXISTS (SELECT 1 FROM entries WHERE id = NEW.last_entry_id AND record_type = '{table}' "
-            "AND record_id = CAST(NEW.id AS TEXT))"
-        )
-        others = " OR ".join(f"({each})" for each in same) or "0"
-        _abort(f"{table}_made", f"BEFORE INSERT ON {table}", f"NOT {entry}", SILENT)
-        _abort(
-            f"{table}_changed",
-            f"BEFORE UPDATE OF {listed} ON {table}",
-            f"NEW.last_entry_id <= OLD.last_entry_id OR NEW.id <> OLD.id OR NOT {entry}",
-            SILENT,
-        )
-        _abort(f"{table}_stay", f"BEFORE DELETE ON {table}", "1", STAYS)
-        replaced = f"EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id OR {others})"
-        _abort(f"{table}_stay_replaced", f"BEFORE INSERT ON {table}", replaced, STAYS)
-        if same:
-            pushed = f"EXISTS (SELECT 1 FROM {table} WHERE id <> NEW.id AND ({others}))"
-            _abort(f"{table}_stay_pushed", f"BEFORE UPDATE ON {table}", pushed, STAYS)
-
-
-def _abort(name: str, when: str, condition: str, words: str) -> None:
-    op.execute(f"CREATE TRIGGER {name} {when} WHEN {condition} BEGIN SELECT RAISE(ABORT, '{words}'); END")
+    abort("entries_keep_replace", "BEFORE INSERT ON entries", "EXISTS (SELECT 1 FROM entries WHERE id = NEW.id)", KEPT)

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from bindings.keys import KeyRing, Sealed, SigningKey, read_header, rotate
+from bindings.keys import KeyRing, SigningKey, read_header, rotate
+from tenants.sealing import Sealed
 from tenants.store import Store
 from tenants.trail import Entry
 from tests.cast import NOW, house_work

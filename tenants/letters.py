@@ -1,0 +1,116 @@
+"""Letters: the outbox. A letter is written with the change it speaks of and sent after the commit.
+
+What it says (a link is a secret) is sealed, and gone once the letter is sent, has failed for good or is too old.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tenants.reach import Extent, Reach
+from tenants.records import Number, Record
+from tenants.sealing import seal, unseal
+from tenants.trail import numbered
+
+PURPOSE = "letters"
+
+
+class LetterKind(StrEnum):
+    """What a letter is about: the name of its template."""
+
+    INVITATION = "invitation"
+    PASSWORD_RESET = "password_reset"
+    PASSWORD_CHANGED = "password_changed"
+    EMAIL_CONFIRM = "email_confirm"
+    EMAIL_AGREE = "email_agree"
+    EMAIL_CHANGED = "email_changed"
+    FACTOR_ADDED = "factor_added"
+    FACTOR_REMOVED = "factor_removed"
+    FACTORS_RESET = "factors_reset"
+    BINDING_PROPOSED = "binding_proposed"
+    APP_CHANGED = "app_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """To whom: an address, how they are called, and in which language."""
+
+    email: str
+    name: str
+    locale: str = "en"
+    user_id: int | None = None
+
+
+class Letter(Record):
+    """One letter of the outbox: who it goes to is kept, what it says only until it has gone."""
+
+    __tablename__ = "letters"
+
+    tenant_id: Mapped[int] = mapped_column(Number, sa.ForeignKey("tenants.id"))
+    """Under whose name and brand it is sent."""
+    user_id: Mapped[int | None] = mapped_column(Number, sa.ForeignKey("users.id"))
+    kind: Mapped[str] = mapped_column(sa.String(40))
+    address: Mapped[str] = mapped_column(sa.String(254))
+    name: Mapped[str] = mapped_column(sa.String(200))
+    locale: Mapped[str] = mapped_column(sa.String(20))
+    sealed: Mapped[str | None] = mapped_column(sa.Text)
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(default=0)
+    sent_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]
+    error: Mapped[str | None] = mapped_column(sa.String(300))
+
+    @classmethod
+    def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
+        """Where its tenant is; nothing for members."""
+        return sa.false() if reach.extent is Extent.SELF else reach.tenants(cls.tenant_id)
+
+    def touches(self, reach: Reach) -> set[int] | None:
+        """Nobody's place: whoever may make the change may have the letter about it written."""
+        return set()
+
+    @classmethod
+    async def put(
+        cls,
+        session: AsyncSession,
+        secret_key: bytes,
+        kind: LetterKind,
+        to: Addressee,
+        tenant_id: int,
+        now: datetime,
+        *,
+        expires_at: datetime | None = None,
+        **words: str,
+    ) -> "Letter":
+        """Put a letter into the outbox, in the transaction of what it tells. `words` fill its template."""
+        number = await numbered(session, cls.__tablename__)
+        letter = cls(
+            id=number,
+            tenant_id=tenant_id,
+            user_id=to.user_id,
+            kind=kind.value,
+            address=to.email,
+            name=to.name,
+            locale=to.locale,
+            sealed=seal(secret_key, PURPOSE, str(number), json.dumps(words).encode()),
+            created_at=now,
+            due_at=now,
+            expires_at=expires_at,
+        )
+        session.add(letter)
+        await session.flush()
+        return letter
+
+    def words(self, secret_key: bytes) -> dict[str, str]:
+        """What fills the template; empty once the letter has gone. Raises Sealed."""
+        if self.sealed is None:
+            return {}
+        opened: dict[str, str] = json.loads(unseal(secret_key, PURPOSE, str(self.id), self.sealed))
+        return opened
