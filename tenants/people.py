@@ -99,11 +99,20 @@ class User(Record, Audited):
         record(session, Verb.USER_CHANGED, self)
         await session.flush()
 
-    async def discard(self, session: AsyncSession, actor: Actor, now: datetime) -> None:
-        """Access goes at once, everywhere; the record stays. Needs rank over every place they are in."""
+    async def require_home(self, session: AsyncSession) -> None:
+        """Their record is kept by who holds their home; NotPermitted elsewhere, where they are a guest."""
+        if await session.get(Tenant, self.home_tenant_id) is None:
+            raise NotPermitted("This must be done by the person or by their home organization.", rule="rank")
+
+    async def require_discardable(self, session: AsyncSession, actor: Actor) -> None:
+        """What stands before `discard`: they are in use, and the actor has rank over every place they are in."""
         if self.discarded_at is not None:
             raise Conflict(f"{self.name} is discarded already.")
         await _require_rank_everywhere(session, actor, self)
+
+    async def discard(self, session: AsyncSession, actor: Actor, now: datetime) -> None:
+        """Access goes at once, everywhere; the record stays. Needs rank over every place they are in."""
+        await self.require_discardable(session, actor)
         self.discarded_at, self.discarded_level_id = now, actor.standing.tenant_id
         record(session, Verb.USER_DISCARDED, self)
         await session.flush()

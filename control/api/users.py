@@ -17,9 +17,8 @@ from control.api.shapes import Id, Listed, Named, PathId, Sent, Text, given, mem
 from control.paging import LARGEST
 from tenants.invitations import Invitation
 from tenants.people import Membership, User, find_user
-from tenants.refusals import NotPermitted
 from tenants.roles import Permission, Role
-from tenants.tree import Tenant, find_tenant
+from tenants.tree import find_tenant
 
 MANAGE, SEE = Permission.MANAGE_PEOPLE, Permission.SEE_PEOPLE
 
@@ -106,8 +105,7 @@ async def invite_user(request: Asked, session: Session, data: JSONBody[NewUser])
 async def change_user(request: Asked, session: Session, user_id: PathId, data: JSONBody[UserChange]) -> UserShape:
     """Their name, changed by those who hold their home: elsewhere they are a guest."""
     user = await find_user(session, user_id)
-    if await session.get(Tenant, user.home_tenant_id) is None:
-        raise NotPermitted("This must be done by the person or by their home organization.", rule="rank")
+    await user.require_home(session)
     await user.change(session, **given(data))
     return await _shape(session, user)
 

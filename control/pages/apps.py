@@ -13,6 +13,7 @@ from control.pages.parts.crumbs import crumbs_to
 from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
 from control.pages.parts.history import entries_of
+from control.pages.parts.unseen_changes import Unseen, unseen_changes
 from control.paging import page_of
 from control.shell import page, see_other
 from control.speech import speech
@@ -117,13 +118,16 @@ async def change_app(request: Request[Visitor, Any, Any], session: AsyncSession,
         addresses = _lines(fields, "redirect_uris")
         if not addresses:
             raise Invalid("At least one redirect address is needed.", field="redirect_uris")
-        await app.change(
-            session,
-            name=fields.text("name"),
-            redirect_uris=addresses,
-            post_logout_redirect_uris=_lines(fields, "post_logout_redirect_uris"),
-            login_uri=fields.text("login_uri").strip() or None,
-        )
+        wanted = {
+            "name": fields.text("name"),
+            "redirect_uris": addresses,
+            "post_logout_redirect_uris": _lines(fields, "post_logout_redirect_uris"),
+            "login_uri": fields.text("login_uri").strip() or None,
+        }
+        unseen = await unseen_changes(session, request.user, app, fields, wanted)
+        if unseen.lines:
+            return await _show(request, session, app, fields, unseen=unseen)
+        await app.change(session, **wanted)
     except (Invalid, Conflict) as refusal:
         return await _show(request, session, app, fields, refusal)
     return see_other(request, f"/apps/{app.id}", say=speech(request)("Saved."))
@@ -135,14 +139,16 @@ async def _show(
     app: App,
     fields: Fields = UNTOUCHED,
     refusal: Refusal | None = None,
+    unseen: Unseen | None = None,
 ) -> Template:
+    unseen = unseen or Unseen(app.last_entry_id)
     owner = await session.get(Tenant, app.tenant_id)
     actor = request.user.actor
     reads = actor is not None and actor.may(Permission.READ_HISTORY)
     return page(
         request,
         "apps/show.html",
-        status=refusal.status if refusal else 200,
+        status=refusal.status if refusal else unseen.status,
         title=app.name,
         crumbs=await _crumbs(request, session, app, owner),
         app=app,
@@ -153,8 +159,9 @@ async def _show(
         fresh=_fresh(request.user),
         told=await entries_of(session, request.user, "apps", app.id) if reads and owner else None,
         fields=fields,
-        typed=refusal is not None,
+        typed=fields is not UNTOUCHED,
         errors=errors_of(refusal),
+        unseen=unseen,
     )
 
 

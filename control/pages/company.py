@@ -19,6 +19,7 @@ from control.pages.parts.history import told
 from control.pages.parts.phone_system_rows import SORTS as SYSTEM_SORTS
 from control.pages.parts.phone_system_rows import phone_system_rows
 from control.pages.parts.standings import standings
+from control.pages.parts.unseen_changes import Unseen, unseen_changes
 from control.paging import page_of
 from control.shell import page, see_other
 from control.speech import speech
@@ -156,9 +157,13 @@ async def change_company(
     tenant = await find_tenant(session, tenant_id)
     fields = await read_fields(request)
     try:
-        if fields.text("zone") not in available_timezones():
+        wanted = {name: fields.text(name) for name in ("name", "slug", "zone")}
+        if wanted["zone"] not in available_timezones():
             raise Invalid("This is not a time zone.", field="zone")
-        await tenant.change(session, name=fields.text("name"), slug=fields.text("slug"), zone=fields.text("zone"))
+        unseen = await unseen_changes(session, request.user, tenant, fields, wanted)
+        if unseen.lines:
+            return await _form(request, session, tenant, fields, unseen=unseen)
+        await tenant.change(session, **wanted)
     except Invalid as refusal:
         return await _form(request, session, tenant, fields, refusal)
     return see_other(request, f"/companies/{tenant.id}", say=speech(request)("Saved."))
@@ -170,18 +175,21 @@ async def _form(
     tenant: Tenant,
     fields: Fields = UNTOUCHED,
     refusal: Refusal | None = None,
+    unseen: Unseen | None = None,
 ) -> Template:
+    unseen = unseen or Unseen(tenant.last_entry_id)
     return page(
         request,
         "companies/edit.html",
-        status=refusal.status if refusal else 200,
+        status=refusal.status if refusal else unseen.status,
         title=speech(request)("Edit %(name)s") % {"name": tenant.name},
         crumbs=await crumbs_to(session, tenant.path),
         tenant=tenant,
         zones=sorted(available_timezones()),
         fields=fields,
-        typed=refusal is not None,
+        typed=fields is not UNTOUCHED,
         errors=errors_of(refusal),
+        unseen=unseen,
     )
 
 

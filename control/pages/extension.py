@@ -17,6 +17,7 @@ from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
 from control.pages.parts.history import entries_of
 from control.pages.parts.member_choice import chosen_member, members_to_choose
+from control.pages.parts.unseen_changes import Unseen, unseen_changes
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
@@ -40,7 +41,12 @@ async def change_extension(
     fields = await read_fields(request)
     try:
         membership = await chosen_member(session, extension.tenant_id, fields)
-        await extension.change(session, name=fields.text("name").strip() or None, membership=membership)
+        name = fields.text("name").strip() or None
+        wanted = {"name": name, "membership_id": membership.id if membership else None}
+        unseen = await unseen_changes(session, request.user, extension, fields, wanted)
+        if unseen.lines:
+            return await _show(request, session, extension, fields, unseen=unseen)
+        await extension.change(session, name=name, membership=membership)
     except Invalid as refusal:
         return await _show(request, session, extension, fields, refusal)
     return see_other(request, f"/extensions/{extension.id}", say=speech(request)("Saved."))
@@ -98,7 +104,9 @@ async def _show(
     extension: Extension,
     fields: Fields = UNTOUCHED,
     refusal: Refusal | None = None,
+    unseen: Unseen | None = None,
 ) -> Template:
+    unseen = unseen or Unseen(extension.last_entry_id)
     held = sa.select(Licence).where(Licence.extension_id == extension.id, Licence.discarded_at.is_(None))
     licences = list(await session.scalars(held.options(joinedload(Licence.product)).order_by(Licence.id)))
     free = sa.select(Product).where(Product.id.not_in([licence.product_id for licence in licences]))
@@ -107,7 +115,7 @@ async def _show(
     return page(
         request,
         "extensions/show.html",
-        status=refusal.status if refusal else 200,
+        status=refusal.status if refusal else unseen.status,
         title=extension.number,
         crumbs=await _crumbs(session, extension),
         extension=extension,
@@ -120,7 +128,8 @@ async def _show(
         reads_history=actor is not None and actor.may(Permission.READ_HISTORY),
         fields=fields,
         errors=errors_of(refusal),
-        typed=refusal is not None,
+        typed=fields is not UNTOUCHED,
+        unseen=unseen,
     )
 
 

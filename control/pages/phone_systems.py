@@ -17,6 +17,7 @@ from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
 from control.pages.parts.history import entries_of
 from control.pages.parts.phone_system_rows import SORTS, phone_system_rows
+from control.pages.parts.unseen_changes import Unseen, unseen_changes
 from control.paging import page_of
 from control.shell import page, see_other
 from control.speech import speech
@@ -129,7 +130,11 @@ async def change_phone_system(
     """Rename it or give it another host: where calls go outlives a stand-in."""
     system, fields = await find_phone_system(session, system_id), await read_fields(request)
     try:
-        await system.change(session, name=fields.text("name"), host=fields.text("host"))
+        wanted = {name: fields.text(name) for name in ("name", "host")}
+        unseen = await unseen_changes(session, request.user, system, fields, wanted)
+        if unseen.lines:
+            return await _show(request, session, system, fields, unseen=unseen)
+        await system.change(session, **wanted)
     except Invalid as refusal:
         return await _show(request, session, system, fields, refusal)
     return see_other(request, f"/phone-systems/{system.id}", say=speech(request)("Saved."))
@@ -141,18 +146,21 @@ async def _show(
     system: PhoneSystem,
     fields: Fields = UNTOUCHED,
     refusal: Refusal | None = None,
+    unseen: Unseen | None = None,
 ) -> Template:
+    unseen = unseen or Unseen(system.last_entry_id)
     return await _framed(
         request,
         session,
         system,
         "summary",
         "phone-systems/show.html",
-        status=refusal.status if refusal else 200,
+        status=refusal.status if refusal else unseen.status,
         counted=(await phone_system_rows(session, [system]))[0].extensions,
         fields=fields,
-        typed=refusal is not None,
+        typed=fields is not UNTOUCHED,
         errors=errors_of(refusal),
+        unseen=unseen,
     )
 
 

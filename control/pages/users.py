@@ -15,13 +15,14 @@ from control.pages.parts.asked import filters_in, matching, one_of, words_in
 from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.session import Session
 from control.pages.parts.shown_bindings import may_bind
+from control.pages.parts.unseen_changes import Unseen, unseen_changes
 from control.pages.parts.user_tabs import crumbs, user_tabs
 from control.paging import page_of
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
 from tenants.people import Membership, User, find_user
-from tenants.refusals import Invalid, NotPermitted, OutOfReach
+from tenants.refusals import Invalid, OutOfReach
 from tenants.roles import Permission
 from tenants.tree import Tenant
 
@@ -111,8 +112,10 @@ async def rename(request: Request[Visitor, Any, Any], session: Session, user_id:
     """Another name, given by those who hold the person's home: elsewhere they are a guest."""
     fields = await read_fields(request)
     user = await find_user(session, user_id)
-    if await home_of(session, user) is None:
-        raise NotPermitted("This must be done by the person or by their home organization.", rule="rank")
+    await user.require_home(session)
+    unseen = await unseen_changes(session, request.user, user, fields, {"name": fields.text("name")})
+    if unseen.lines:
+        return await show(request, session, user, {}, fields, unseen)
     try:
         await user.change(session, name=fields.text("name"))
     except Invalid as refusal:
@@ -131,14 +134,15 @@ async def show(
     user: User,
     errors: dict[str, str],
     fields: Fields | None = None,
+    unseen: Unseen | None = None,
 ) -> Response[Any]:
     """The Profile tab, with what is wrong if something is."""
-    actor = request.user.actor
+    actor, unseen = request.user.actor, unseen or Unseen(user.last_entry_id)
     home = await home_of(session, user)
     return page(
         request,
         "users/profile.html",
-        status=422 if errors else 200,
+        status=422 if errors else unseen.status,
         title=user.name,
         crumbs=crumbs(request, user),
         tabs=user_tabs(request, user, "profile"),
@@ -147,6 +151,7 @@ async def show(
         memberships=(await memberships_of(session, [user.id])).get(user.id, []),
         typed=fields.text("name") if fields else user.name,
         errors=errors,
+        unseen=unseen,
         manages=actor is not None and actor.may(Permission.MANAGE_PEOPLE),
         own=request.user.user is not None and request.user.user.id == user.id,
     )
