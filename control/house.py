@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from control.settings import Settings
+from tenants.letters import Addressee, Letter, LetterKind
 from tenants.store import Store
 
 
@@ -36,3 +38,23 @@ class House:
     settings: Settings
     store: Store
     clock: Callable[[], datetime]
+
+    async def letter(
+        self,
+        session: AsyncSession,
+        kind: LetterKind,
+        to: Addressee,
+        tenant_id: int,
+        now: datetime,
+        *,
+        expires_at: datetime | None = None,
+        **words: str,
+    ) -> Letter:
+        """Put a letter into the outbox, in this transaction; `words` fill its template, and are kept sealed."""
+        return await Letter.put(
+            session, self.settings.secret_key, kind, to, tenant_id, now, expires_at=expires_at, **words
+        )
+
+    def link(self, path: str) -> str:
+        """A page's whole address, for letters."""
+        return f"{self.settings.public_url}{path}"
