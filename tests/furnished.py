@@ -1,12 +1,25 @@
 """A house in which every kind of audited record has a row."""
 
 from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.impersonation import Impersonation
 from tenants.api_keys import ApiKey
+from tenants.email_changes import EmailChange
 from tenants.invitations import Invitation
+from tenants.letters import Addressee, Letter, LetterKind
+from tenants.links import Link, Purpose
+from tenants.logos import Logo
+from tenants.numbers import InboundNumber
+from tenants.passkeys import Passkey
 from tenants.people import Membership
+from tenants.playbooks import Playbook, PlaybookVersion
+from tenants.recordings import Recording
 from tenants.roles import Role
+from tenants.seats import SeatLimit
+from tenants.second_factors import RecoveryCode, Totp
 from tenants.store import Store
 from tenants.trail import record
 from tenants.tree import Scope, Tenant
@@ -42,3 +55,72 @@ async def furnish(store: Store, cast: Cast) -> None:
             )
         )
         record(session, Verb.REFUSED, row)
+    await _people(store, cast)
+    await _company_records(store, cast)
+
+
+async def _people(store: Store, cast: Cast) -> None:
+    """What Bea proves who she is with, and her wish for another address."""
+    bea = {"user_id": cast.user("Bea").id, "created_at": NOW}
+    home = {**bea, "tenant_id": cast.tenant("Bakery").id}
+    rows: list[tuple[Verb, Any]] = [
+        (
+            Verb.EMAIL_CHANGE_ASKED,
+            EmailChange(
+                **home,
+                email="bea@new.example",
+                asked_by_id=cast.membership_id("Bea"),
+                own=True,
+                expires_at=NOW + timedelta(days=7),
+            ),
+        ),
+        (Verb.TOTP_ADDED, Totp(**home, sealed="sealed", confirmed_at=NOW)),
+        (Verb.PASSKEY_ADDED, Passkey(**home, credential_id="abc", public_key="def", name="Phone", transports=[])),
+    ]
+    async with house_work(store) as session:
+        await _tell(session, rows)
+        session.add(RecoveryCode(**bea, code_hash="0" * 64))
+        session.add(Link(**bea, purpose=Purpose.RESET.value, token_hash="1" * 64, expires_at=NOW + timedelta(hours=1)))
+        bakery = cast.tenant("Bakery").id
+        to = Addressee("bea@bakery.example", "Bea", user_id=cast.user("Bea").id)
+        await Letter.put(session, b"k" * 32, LetterKind.PASSWORD_RESET, to, bakery, NOW, link="https://panel.example/")
+        session.add(Logo(hash="2" * 64, content=b"png", width=1, height=1, created_at=NOW))
+
+
+async def _company_records(store: Store, cast: Cast) -> None:
+    """Bakery's seats, its number, a recording of Bea's and a playbook."""
+    here = {"tenant_id": cast.tenant("Bakery").id, "created_at": NOW}
+    line = cast.extension("Bakery", "201").id
+    playbook = Playbook(**here, title="When the oven is down", version=1)
+    rows: list[tuple[Verb, Any]] = [
+        (Verb.SEAT_LIMIT_CHANGED, SeatLimit(**here, product_id=cast.products["Desk"], seats=5)),
+        (Verb.NUMBER_CREATED, InboundNumber(**here, e164="+442079460123", extension_id=line)),
+        (
+            Verb.RECORDING_CREATED,
+            Recording(
+                **here,
+                extension_id=line,
+                membership_id=cast.membership_id("Bea"),
+                external_id="call-1",
+                direction="in",
+                party="+442079460999",
+                started_at=NOW,
+                seconds=42,
+            ),
+        ),
+        (Verb.PLAYBOOK_CREATED, playbook),
+    ]
+    async with house_work(store) as session:
+        await _tell(session, rows)
+        session.add(
+            PlaybookVersion(
+                **here, playbook_id=playbook.id, number=1, title=playbook.title, body="Call Bea.", author_name="Boris"
+            )
+        )
+
+
+async def _tell(session: AsyncSession, rows: list[tuple[Verb, Any]]) -> None:
+    for verb, row in rows:
+        session.add(row)
+        record(session, verb, row)
+        await session.flush()

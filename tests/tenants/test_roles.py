@@ -18,26 +18,28 @@ INTENT: dict[Role, tuple[Span, str, str, str]] = {
     ),
     Role.OPERATOR: (
         Span.SUBTREE,
-        "see_tenants see_people see_phones see_apps see_stand_ins read_history own_account stand_in end_stand_ins",
+        "see_tenants see_people see_phones see_apps see_stand_ins read_history own_account stand_in end_stand_ins "
+        "see_company_records",
         "",
         "supervisor member",
     ),
     Role.SUPERVISOR: (
         Span.TENANT,
         "see_tenants see_people see_phones invite_members edit_company_records stand_in see_stand_ins end_stand_ins "
-        "own_account",
+        "own_account see_company_records keep_teams",
         "member",
         "member",
     ),
     Role.AUDITOR: (
         Span.SUBTREE,
-        "see_tenants see_people see_phones see_apps see_stand_ins read_history export_history own_account",
+        "see_tenants see_people see_phones see_apps see_stand_ins read_history export_history own_account "
+        "see_company_records",
         "",
         "",
     ),
     Role.MEMBER: (Span.SELF, "own_account", "", ""),
 }
-MANAGING = {P.MANAGE_PEOPLE, P.MANAGE_POLICY, P.MANAGE_APPS, P.MANAGE_TENANTS, P.INVITE_MEMBERS}
+MANAGING = {P.MANAGE_PEOPLE, P.MANAGE_POLICY, P.MANAGE_APPS, P.MANAGE_TENANTS, P.INVITE_MEMBERS, P.KEEP_TEAMS}
 
 
 @pytest.mark.parametrize("role", Role)
@@ -65,7 +67,7 @@ def test_nobody_is_above_themselves_and_nobody_above_an_admin() -> None:
 
 
 def test_an_auditor_changes_nothing() -> None:
-    changing = {permission for permission in Permission if permission.value.startswith(("manage", "invite", "edit"))}
+    changing = {permission for permission in Permission if permission.value.startswith(("manage", "invite", "edit", "keep"))}
     assert not RIGHTS[Role.AUDITOR].may & (changing | {P.STAND_IN, P.END_STAND_INS})
 
 
