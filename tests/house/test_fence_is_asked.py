@@ -26,6 +26,7 @@ PAST_THE_FENCE = {
     # The reach of one kind of record, in terms of another's table
     "tenants/people.py": "a person is in reach by their memberships; rank is asked of all of them",
     "tenants/phones.py": "a member's phone system and licences are found by their extension",
+    "tenants/numbers.py": "a member's numbers are found by their extension",
     "bindings/apps.py": "the apps of those above are everybody's below; a client id is single everywhere",
     "bindings/binding.py": "who may end it, whose subject it is; its logins end with it",
     # Closing, policy and liveness come from above
@@ -33,6 +34,7 @@ PAST_THE_FENCE = {
     "tenants/identities.py": "who somebody is right now, asked before there is a reach",
     "bindings/facts.py": "the guard's facts, in one statement",
     # Signing in, and the login path: before there is an actor, and hot
+    "tenants/links.py": "spends a secret in one statement, for whoever holds it",
     "tenants/sign_in.py": "counts failures and known networks of anybody",
     "bindings/login.py": "what a login gives, for a subject whom the person themselves cannot reach",
     "bindings/codes.py": "redeems a code in one statement",
@@ -43,6 +45,7 @@ PAST_THE_FENCE = {
     "bindings/logout.py": "ends a login and its tokens",
     "bindings/keys.py": "reads the signing keys, which are nobody's",
     "bindings/endings.py": "ends sign-ins and logins, which are in nobody else's reach",
+    "bindings/what_ends.py": "counts sign-ins, which are in nobody else's reach",
     "control/openid/issuer.py": "the login path's connection",
     "control/openid/login.py": "the login path's connection",
     "control/openid/logout.py": "the login path's connection",
