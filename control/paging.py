@@ -46,23 +46,24 @@ async def page_of(
     stored = sa.select(key).selected_columns[0].type
     keyed = statement.add_columns(key.label("page_key"), tie.label("page_tie"))
     if cursor is not None:
-        value, number = _read(cursor, sort, stored.python_type)
+        value, number = read_cursor(cursor, sort, stored.python_type)
         # As a pair, which one index serves; empty values come where the database puts them, so they are no keys.
         here, last = sa.tuple_(key, tie), sa.tuple_(sa.literal(value, stored), sa.literal(number))
         keyed = keyed.where(here < last if down else here > last)
     order = (key.desc(), tie.desc()) if down else (key.asc(), tie.asc())
     rows = (await session.execute(keyed.order_by(*order).limit(min(limit, MOST) + 1))).unique().all()
     shown = rows[: min(limit, MOST)]
-    following = _write(sort, shown[-1].page_key, shown[-1].page_tie) if len(rows) > len(shown) else None
+    following = cursor_of(sort, shown[-1].page_key, shown[-1].page_tie) if len(rows) > len(shown) else None
     return Page([row[0] for row in shown], following)
 
 
-def _write(sort: str, value: Any, number: int) -> str:
+def cursor_of(sort: str, value: Any, number: int) -> str:
+    """Where a list in this order goes on: after the row with this value and id."""
     shown = {"t": value.isoformat()} if isinstance(value, datetime) else {"v": value}
     return base64.urlsafe_b64encode(json.dumps({"s": sort, "n": number, **shown}).encode()).decode().rstrip("=")
 
 
-def _read(cursor: str, sort: str, kind: type[Any]) -> tuple[Any, int]:
+def read_cursor(cursor: str, sort: str, kind: type[Any]) -> tuple[Any, int]:
     """The last row shown. Anybody may write a cursor: what the database could not compare is refused here."""
     try:
         said = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))

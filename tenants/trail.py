@@ -21,7 +21,7 @@ from sqlalchemy.orm.base import NO_VALUE
 
 from tenants.actor import Actor, Identity
 from tenants.fence import FencedSession
-from tenants.reach import Extent, Reach
+from tenants.reach import TREE, Extent, Reach, below
 from tenants.records import Audited, Json, Number, Path, Record
 from tenants.refusals import Unrecorded
 from tenants.verbs import Verb
@@ -70,7 +70,15 @@ class Entry(Record):
         if reach.extent is Extent.SELF:
             mine = reach.membership_id
             return sa.or_(cls.actor_membership_id == mine, cls.subject_membership_id == mine)
+        if reach.extent is Extent.SUBTREE and not reach.whole:
+            return sa.or_(held(cls.tenant_id, reach.path), held(cls.actor_tenant_id, reach.path))
         return sa.or_(reach.tenants(cls.tenant_id), reach.tenants(cls.actor_tenant_id))
+
+
+def held(column: sa.SQLColumnExpression[int | None], path: str) -> sa.ColumnElement[bool]:
+    """The tenant lies at `path` or below it now. Asked of each row, so that a big subtree need not be listed first."""
+    tree = TREE.alias()
+    return sa.exists().where(tree.c.id == column, below(tree.c.path, path))
 
 
 _INSERT = sa.insert(Entry.__table__)
