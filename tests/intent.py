@@ -209,8 +209,12 @@ PAGES = {
     "POST /invitations/{invitation_id}/revoke": may(INVITES),
     "GET /users/{user_id}": may(SEES),
     "POST /users/{user_id}": may(ADMINS, sent={"name": "Renamed"}),
+    "GET /users/{user_id}/discard": may(ADMINS),
     "POST /users/{user_id}/discard": may(ADMINS),
     "POST /users/{user_id}/undiscard": may(ADMINS),
+    "GET /users/discard": may(ADMINS, query="id=$user"),
+    "POST /users/discard": may(ADMINS, sent={"id": "$user"}),
+    "POST /users/undiscard": may(ADMINS, query="ids=$user"),
     "GET /users/{user_id}/history": may(READS_HISTORY),
     # Phones
     "GET /phone-systems": may(SEES),
@@ -257,6 +261,8 @@ PAGES = {
     # Before anybody is known
     "GET /sign-in": always(200, 303),
     "POST /sign-in": always(401, 403, 422, sent={"email": "nobody@nowhere.example", "password": "wrong"}),
+    "GET /prove": may(EVERYBODY, 200),
+    "POST /prove": may(EVERYBODY, 422, sent={"password": "wrong"}),
     "GET /setup": always(404),
     "POST /setup": always(403, 404),
     "GET /{rest}": always(404),

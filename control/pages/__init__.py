@@ -23,10 +23,12 @@ from control.pages import (
     own_sign_ins,
     password,
     phone_systems,
+    prove,
     resolve,
     setup,
     sign_in,
     user_bindings,
+    user_discard,
     user_history,
     users,
 )
@@ -36,12 +38,14 @@ def routes() -> list[ControllerRouterHandler]:
     """Every page's doors."""
     return [
         *sign_in.ROUTES,
+        *prove.ROUTES,
         *setup.ROUTES,
         *acting.ROUTES,
         *overview.ROUTES,
         *home.ROUTES,
         *find.ROUTES,
         *users.ROUTES,
+        *user_discard.ROUTES,
         *new_user.ROUTES,
         *invitations.ROUTES,
         *user_bindings.ROUTES,

@@ -1,104 +1,133 @@
-"""Users in reach: the list, one person's profile, a new one; discarded and brought back."""
+"""Users in reach: the list with its filters and its export, and one person's profile."""
 
-from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from litestar import Request, Response, get, post
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import joinedload
 
-from bindings import endings
-from bindings.binding import Binding
 from control.pages.parts.asked import filters_in, matching, one_of, words_in
+from control.pages.parts.exports import csv_file, record_export
 from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.session import Session
 from control.pages.parts.shown_bindings import may_bind
 from control.pages.parts.unseen_changes import Unseen, unseen_changes
+from control.pages.parts.user_rows import FILTERS, UserRow, memberships_of, user_rows, users_asked
 from control.pages.parts.user_tabs import crumbs, user_tabs
-from control.paging import page_of
+from control.pages.user_discard import MOST_AT_ONCE
+from control.paging import MOST, page_of
 from control.shell import page, see_other
 from control.speech import speech
+from control.users_asked import SORTS
 from control.visitor import Visitor
-from tenants.people import Membership, User, find_user
-from tenants.refusals import Invalid, OutOfReach
-from tenants.roles import Permission
+from tenants.people import User, find_user
+from tenants.refusals import Invalid, NotPermitted
+from tenants.roles import Permission, Role
 from tenants.tree import Tenant
+from tenants.verbs import Verb
 
-SORTS = {"id": User.id, "name": User.name, "email": User.email}
-
-
-@dataclass(frozen=True, slots=True)
-class UserRow:
-    """One line of the list: what lies in the reader's reach, and nothing of other places the person is in."""
-
-    id: int
-    name: str
-    email: str
-    user: User
-    memberships: list[Membership]
-    binding: Binding | None
+COUNTED = 10_000
+"""A longer list is said to be longer: nobody waits for a million people to be counted."""
+COLUMNS = [
+    "id",
+    "name",
+    "e-mail",
+    "role",
+    "state",
+    "companies and organizations",
+    "teams",
+    "last sign-in (UTC)",
+    "second factor",
+    "binding",
+    "added (UTC)",
+]
 
 
 @get("/users", may=Permission.SEE_PEOPLE, outlives=False, include_in_schema=False)
 async def every(request: Request[Visitor, Any, Any], session: Session) -> Response[Any]:
-    """The list, by name."""
-    actor, said = request.user.actor, request.query_params
-    params = filters_in(said, "q", "state", "sort")
-    sort = params.get("sort", "name")
-    wanted = asked(params.get("q", ""), one_of(params, "state", "discarded", "all"))
-    found = await page_of(session, wanted, SORTS, sort=sort, cursor=words_in(said, "cursor") or None)
-    total = (await session.execute(sa.select(sa.func.count()).select_from(wanted.subquery()))).scalar_one()
+    """The list, by name unless asked otherwise; `format=csv` exports exactly those."""
+    visitor, said = request.user, request.query_params
+    params = filters_in(said, *FILTERS)
+    asked, sort = await users_asked(session, params), params.get("sort", "name")
+    wanted = asked.statement(visitor.now).where(matching(params.get("q", ""), User.name, User.email))
+    if one_of(said, "format", "csv"):
+        return await export(request, wanted, sort, params)
+    cursor = words_in(said, "cursor") or None
+    found = await page_of(session, wanted, SORTS, sort=sort, cursor=cursor)
+    total = await counted(session, wanted)
+    actor = visitor.actor
     return page(
         request,
         "users/list.html",
         title=speech(request)("Users"),
         crumbs=crumbs(request),
-        rows=await rows_of(session, found.items),
+        rows=await user_rows(session, found.items),
         next=found.next,
-        total=total,
+        cursor=cursor,
+        total=min(total, COUNTED),
+        uncounted=total > COUNTED,
         sort=sort,
         params=params,
+        company=asked.place,
+        roles=list(Role),
+        at_once=MOST_AT_ONCE,
         manages=actor is not None and actor.may(Permission.MANAGE_PEOPLE),
         invites=actor is not None and actor.may(Permission.INVITE_MEMBERS),
+        sees_bindings=actor is not None and actor.may(Permission.SEE_STAND_INS),
         binds=may_bind(actor),
     )
 
 
-def asked(q: str, state: str) -> sa.Select[User]:
-    """People whose name or address holds every word of `q`; the active ones unless others are asked for."""
-    wanted = sa.select(User).where(matching(q, User.name, User.email))
-    if state == "all":
-        return wanted
-    return wanted.where(User.discarded_at.is_not(None) if state == "discarded" else User.discarded_at.is_(None))
+async def counted(session: AsyncSession, wanted: sa.Select[User]) -> int:
+    """How many there are, as far as anybody counts."""
+    some = wanted.with_only_columns(User.id).limit(COUNTED + 1).subquery()
+    return (await session.execute(sa.select(sa.func.count()).select_from(some))).scalar_one()
 
 
-async def rows_of(session: AsyncSession, users: list[User]) -> list[UserRow]:
-    """These people with their places and their newest open binding, in two statements."""
-    ids = [user.id for user in users]
-    places = await memberships_of(session, ids)
-    newest: dict[int, Binding] = {}
-    open_ones = sa.select(Binding).where(Binding.user_id.in_(ids), Binding.ended_at.is_(None)).order_by(Binding.id)
-    for binding in await session.scalars(open_ones):
-        newest[binding.user_id] = binding
+async def export(
+    request: Request[Visitor, Any, Any], wanted: sa.Select[User], sort: str, params: dict[str, str]
+) -> Response[Any]:
+    """All of the list as CSV, read a page at a time; written down before it goes."""
+    if sort.removeprefix("-") not in SORTS:
+        raise Invalid(f"Sort by one of {', '.join(SORTS)}.", field="sort")
+    await record_export(request, Verb.USERS_EXPORTED, format="csv", filters=params)
+
+    async def pages(session: AsyncSession) -> AsyncIterator[Iterable[Iterable[object]]]:
+        cursor: str | None = None
+        while True:
+            found = await page_of(session, wanted, SORTS, sort=sort, cursor=cursor, limit=MOST)
+            yield [cells(row) for row in await user_rows(session, found.items)]
+            session.expunge_all()
+            cursor = found.next
+            if cursor is None:
+                return
+
+    return csv_file(request, "users", COLUMNS, pages)
+
+
+def cells(row: UserRow) -> list[object]:
+    """A line of the export: what the list shows."""
+    user = row.user
     return [
-        UserRow(user.id, user.name, user.email, user, places.get(user.id, []), newest.get(user.id)) for user in users
+        row.id,
+        row.name,
+        row.email,
+        ", ".join(row.roles),
+        "discarded" if user.discarded_at else "active" if row.live else "ended",
+        ", ".join(row.places),
+        ", ".join(row.teams),
+        stamp(user.last_sign_in_at),
+        "on" if user.second_factor else "off",
+        row.binding.label if row.binding else None,
+        stamp(user.created_at),
     ]
 
 
-async def memberships_of(session: AsyncSession, user_ids: list[int]) -> dict[int, list[Membership]]:
-    """Where these people are, as far as the reader sees; live ones first."""
-    found: dict[int, list[Membership]] = defaultdict(list)
-    wanted = (
-        sa.select(Membership)
-        .where(Membership.user_id.in_(user_ids))
-        .options(joinedload(Membership.tenant))
-        .order_by(Membership.discarded_at.is_not(None), Membership.id)
-    )
-    for membership in await session.scalars(wanted):
-        found[membership.user_id].append(membership)
-    return found
+def stamp(moment: datetime | None) -> str | None:
+    """A moment as every program reads it."""
+    return moment.isoformat(timespec="seconds") if moment else None
 
 
 @get("/users/{user_id:int}", may=Permission.SEE_PEOPLE, outlives=False, include_in_schema=False)
@@ -128,6 +157,16 @@ async def home_of(session: AsyncSession, user: User) -> Tenant | None:
     return await session.get(Tenant, user.home_tenant_id)
 
 
+async def barred(session: AsyncSession, visitor: Visitor, user: User) -> str | None:
+    """Why the reader cannot discard this person; None where they can, or where it is done."""
+    try:
+        if visitor.actor is not None and user.discarded_at is None:
+            await user.require_discardable(session, visitor.actor)
+    except NotPermitted as refusal:
+        return refusal.sentence
+    return None
+
+
 async def show(
     request: Request[Visitor, Any, Any],
     session: AsyncSession,
@@ -153,33 +192,9 @@ async def show(
         errors=errors,
         unseen=unseen,
         manages=actor is not None and actor.may(Permission.MANAGE_PEOPLE),
+        barred=await barred(session, request.user, user),
         own=request.user.user is not None and request.user.user.id == user.id,
     )
 
 
-@post("/users/{user_id:int}/discard", may=Permission.MANAGE_PEOPLE, outlives=True, include_in_schema=False)
-async def discard(request: Request[Visitor, Any, Any], session: Session, user_id: Id) -> Response[Any]:
-    """Access goes at once; the record stays, and Undo brings it back."""
-    visitor = request.user
-    if visitor.actor is None:
-        raise OutOfReach
-    user = await find_user(session, user_id)
-    await endings.discard_user(session, visitor.actor, user, visitor.now)
-    _ = speech(request)
-    said = _("%(name)s is discarded and has no access any more.") % {"name": user.name}
-    return see_other(request, f"/users/{user.id}", say=said, undo=(f"/users/{user.id}/undiscard", _("Undo")))
-
-
-@post("/users/{user_id:int}/undiscard", may=Permission.MANAGE_PEOPLE, outlives=True, include_in_schema=False)
-async def undiscard(request: Request[Visitor, Any, Any], session: Session, user_id: Id) -> Response[Any]:
-    """Bring the record back, as a plain member."""
-    visitor = request.user
-    if visitor.actor is None:
-        raise OutOfReach
-    user = await find_user(session, user_id)
-    await endings.undiscard_user(session, visitor.actor, user, visitor.now)
-    said = speech(request)("%(name)s is back, as a plain member.") % {"name": user.name}
-    return see_other(request, f"/users/{user.id}", say=said)
-
-
-ROUTES = [every, profile, rename, discard, undiscard]
+ROUTES = [every, profile, rename]

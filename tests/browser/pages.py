@@ -44,6 +44,10 @@ def pia(known: Known) -> int:
     return known.cast.user("Pia").id
 
 
+def dina(known: Known) -> int:
+    return known.cast.user("Dina").id
+
+
 def dairy(known: Known) -> int:
     return known.cast.tenant("Dairy").id
 
@@ -78,6 +82,9 @@ PLACES = (
     at("find", "/find", "?q=dan"),
     at("users", "/users"),
     at("users none", "/users", "?q=nobody"),
+    at("users filtered", "/users", "?state=all&role=member&sort=-seen"),
+    at("user discard", "/users/{user_id:int}/discard", user_id=dina),
+    at("users discard", "/users/discard", "?id={user_id:int}", user_id=dina),
     at("new user", "/users/new"),
     at("invitations", "/invitations"),
     at("user", "/users/{user_id:int}", user_id=pia),

@@ -44,6 +44,8 @@ PAST_THE_FENCE = {
     "bindings/standing.py": "how a login stands now, in one statement",
     "bindings/logout.py": "ends a login and its tokens",
     "bindings/keys.py": "reads the signing keys, which are nobody's",
+    "bindings/impersonation.py": "whose subject it is; its logins end with it",
+    "bindings/moving.py": "what leads across the border of what moves, wherever it lies",
     "bindings/endings.py": "ends sign-ins and logins, which are in nobody else's reach",
     "bindings/what_ends.py": "counts sign-ins, which are in nobody else's reach",
     "control/openid/issuer.py": "the login path's connection",

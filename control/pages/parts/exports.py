@@ -12,6 +12,9 @@ from control.house import House
 from control.spreadsheets import csv_lines
 from control.visitor import Visitor
 from tenants.actor import Actor
+from tenants.refusals import OutOfReach
+from tenants.trail import record
+from tenants.verbs import Verb
 
 Rows = Iterable[Iterable[object]]
 
@@ -46,6 +49,16 @@ def json_lines_file(
             yield "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in records)
 
     return _file(text(), f"{name}.jsonl", "application/jsonl; charset=utf-8")
+
+
+async def record_export(request: Request[Visitor, Any, Any], verb: Verb, **details: Any) -> None:
+    """What is taken away is written down before its first byte goes, in a transaction of its own."""
+    house: House = request.app.state.house
+    actor = request.user.actor
+    if actor is None:
+        raise OutOfReach
+    async with house.store.work(actor, actor.reach(), request.user.now) as session:
+        record(session, verb, None, place=actor.standing.tenant_id, **details)
 
 
 async def _read(
