@@ -4,18 +4,23 @@ Doors call these rather than the verbs of the records, which know nothing of log
 here comes back by itself.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.binding import Binding
+from bindings.impersonation import Impersonation
+from bindings.login import LONGEST as LOGIN_LASTS
 from bindings.login import Login
 from tenants.actor import Actor
 from tenants.api_keys import ApiKey
 from tenants.people import Membership, User
 from tenants.reach import below
-from tenants.sign_in import SignIn
+from tenants.sign_in import IDLE, SignIn
+from tenants.sign_in import LONGEST as SIGN_IN_LASTS
 from tenants.tree import Scope, Suspension, Tenant
 
 Members = sa.Select[int]
@@ -24,6 +29,45 @@ Members = sa.Select[int]
 # Nobody's reach holds other people's sign-ins and logins, so these are read and ended as plain tables.
 _members, _tree = Membership.__table__, Tenant.__table__
 _sign_ins, _logins = SignIn.__table__, Login.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """What stops when a tenant is suspended: counted beforehand, for whoever is about to do it."""
+
+    people: int
+    """Memberships that have not ended."""
+    tenants: int
+    """Below it, where everything below is closed."""
+    sign_ins: int
+    logins: int
+    api_keys: int
+    impersonations: int
+    bindings: int
+    """By its people or to them: they go stale, and are over once a login has met them."""
+
+
+async def what_stops(session: AsyncSession, tenant: Tenant, scope: Scope, now: datetime) -> Stops:
+    """What `suspend_tenant` would stop now."""
+    members = _members_of_tenant(tenant, scope)
+    beneath = sa.select(Tenant.id).where(
+        below(Tenant.path, tenant.path), Tenant.id != tenant.id, Tenant.discarded_at.is_(None)
+    )
+    people = sa.select(Membership.id).where(Membership.id.in_(members), Membership.discarded_at.is_(None))
+    keys = _keys(members).where(ApiKey.expires_at > now)
+    bound = sa.select(Binding.id).where(
+        sa.or_(Binding.membership_id.in_(members), Binding.subject_membership_id.in_(members)),
+        Binding.ended_at.is_(None),
+    )
+    return Stops(
+        people=await _count(session, people),
+        tenants=await _count(session, beneath) if scope is Scope.ALL else 0,
+        sign_ins=await _count(session, _open_sign_ins(members, now)),
+        logins=await _count(session, _open_logins(members, now)),
+        api_keys=await _count(session, keys),
+        impersonations=await _count(session, _impersonations(members, now)),
+        bindings=await _count(session, bound),
+    )
 
 
 async def suspend_tenant(
@@ -65,6 +109,11 @@ async def discard_membership(session: AsyncSession, actor: Actor, membership: Me
     await _discarded(session, _member(membership), "membership_discarded", now)
 
 
+async def end_membership_access(session: AsyncSession, membership_id: int, cause: str, now: datetime) -> None:
+    """End what was opened through a membership that is over: sign-ins, logins, keys and what it stood in for."""
+    await _discarded(session, sa.select(_members.c.id).where(_members.c.id == membership_id), cause, now)
+
+
 async def undiscard_membership(session: AsyncSession, actor: Actor, membership: Membership, now: datetime) -> None:
     """Bring the record back, without keys or bindings."""
     await membership.undiscard(session, actor)
@@ -82,6 +131,42 @@ def _members_of_user(user: User) -> Members:
 
 def _member(membership: Membership) -> Members:
     return sa.select(_members.c.id).where(_members.c.id == membership.id)
+
+
+async def _count(session: AsyncSession, wanted: sa.Select[Any]) -> int:
+    return await session.scalar(wanted.with_only_columns(sa.func.count(), maintain_column_froms=True)) or 0
+
+
+def _open_sign_ins(members: Members, now: datetime) -> sa.Select[int]:
+    return sa.select(_sign_ins.c.id).where(
+        _sign_ins.c.membership_id.in_(members),
+        _sign_ins.c.ended_at.is_(None),
+        _sign_ins.c.last_seen_at > now - IDLE,
+        _sign_ins.c.created_at > now - SIGN_IN_LASTS,
+    )
+
+
+def _open_logins(members: Members, now: datetime) -> sa.Select[str]:
+    return sa.select(_logins.c.id).where(
+        _as_or_by(members),
+        _logins.c.ended_at.is_(None),
+        sa.or_(_logins.c.ends_at.is_(None), _logins.c.ends_at > now),
+        _logins.c.created_at > now - LOGIN_LASTS,
+    )
+
+
+def _as_or_by(members: Members) -> sa.ColumnElement[bool]:
+    return sa.or_(_logins.c.actor_membership_id.in_(members), _logins.c.subject_membership_id.in_(members))
+
+
+def _keys(members: Members) -> sa.Select[ApiKey]:
+    return sa.select(ApiKey).where(ApiKey.membership_id.in_(members), ApiKey.revoked_at.is_(None))
+
+
+def _impersonations(members: Members, now: datetime) -> sa.Select[Impersonation]:
+    """Those that go on now, with one of them on either side."""
+    concerned = sa.or_(Impersonation.actor_membership_id.in_(members), Impersonation.subject_membership_id.in_(members))
+    return sa.select(Impersonation).where(concerned, Impersonation.ended_at.is_(None), Impersonation.ends_at > now)
 
 
 async def _discarded(session: AsyncSession, members: Members, cause: str, now: datetime) -> None:
@@ -104,11 +189,11 @@ async def _end_access(session: AsyncSession, members: Members, cause: str, now: 
         .where(_sign_ins.c.membership_id.in_(members), _sign_ins.c.ended_at.is_(None))
         .values(**over)
     )
-    as_or_by_them = sa.or_(_logins.c.actor_membership_id.in_(members), _logins.c.subject_membership_id.in_(members))
-    await session.execute(sa.update(_logins).where(as_or_by_them, _logins.c.ended_at.is_(None)).values(**over))
-    keys = sa.select(ApiKey).where(ApiKey.membership_id.in_(members), ApiKey.revoked_at.is_(None))
-    for key in (await session.scalars(keys)).all():
+    await session.execute(sa.update(_logins).where(_as_or_by(members), _logins.c.ended_at.is_(None)).values(**over))
+    for key in (await session.scalars(_keys(members))).all():
         await key.revoke(session, now)
+    for impersonation in (await session.scalars(_impersonations(members, now))).all():
+        await impersonation.end(session, cause, now)
 
 
 async def _end_bindings(session: AsyncSession, bindings: sa.Select[Binding], cause: str, now: datetime) -> None:

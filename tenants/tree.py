@@ -1,5 +1,6 @@
 """The tree: tenants under tenants, and the suspensions that close them."""
 
+from dataclasses import fields as fields_of
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm.attributes import set_committed_value
 
 from tenants.actor import Actor
 from tenants.policy import Policy, PolicyColumns
-from tenants.reach import Extent, Reach
+from tenants.reach import Extent, Reach, below
 from tenants.records import Audited, Number, Path, Record
 from tenants.refusals import Conflict, Invalid, NotPermitted, OutOfReach
 from tenants.text import named, slugged
@@ -32,6 +34,13 @@ PARENTS: dict[Kind, frozenset[Kind]] = {
     Kind.CUSTOMER: frozenset({Kind.PLATFORM, Kind.DISTRIBUTOR, Kind.RESELLER}),
 }
 """Under which kinds of tenant each kind may sit. Customers are leaves, the platform is the one root."""
+
+
+SLUG_LENGTH = 80
+PATH_LENGTH = 600
+"""How long a path may be: some seventy levels."""
+MOVES = 0x554E444D
+"""The advisory lock that lets one move go on at a time ("UNDM")."""
 
 
 class Scope(StrEnum):
@@ -99,7 +108,8 @@ class Tenant(Record, Audited, PolicyColumns):
         """A new tenant under `parent`. Invalid when the kind may not sit there or the slug is taken there."""
         if (Kind(parent.kind) if parent else None) not in (PARENTS[kind] or {None}):
             raise Invalid(f"A {kind} cannot sit there.", field="kind")
-        if parent is not None and parent.discarded_at is not None:
+        above = await _held(session, parent.id) if parent else None
+        if parent is not None and above is not None and above.discarded_at is not None:
             raise Conflict(f"{parent.name} is discarded.")
         if parent is None and (await session.scalars(sa.select(cls.id).limit(1))).first() is not None:
             raise Conflict("There is one platform, and it is here already.")
@@ -111,14 +121,16 @@ class Tenant(Record, Audited, PolicyColumns):
         number = await numbered(session, cls.__tablename__)
         if parent is None:
             number = 1  # The root's path is a constant; a sequence does not go back after a failed first founding.
+        path = f"{above.path if above else '/'}{number}/"
+        _require_short(path)
         tenant = cls(
             id=number,
             parent_id=parent.id if parent else None,
             kind=kind.value,
             name=name,
             slug=slug,
-            path=f"{parent.path if parent else '/'}{number}/",
-            depth=parent.depth + 1 if parent else 0,
+            path=path,
+            depth=above.depth + 1 if above else 0,
             created_at=now,
         )
         session.add(tenant)
@@ -143,6 +155,74 @@ class Tenant(Record, Audited, PolicyColumns):
         record(session, Verb.TENANT_CHANGED, self)
         await session.flush()
 
+    async def move(
+        self, session: AsyncSession, actor: Actor, parent: "Tenant", *, expected_parent_id: int | None = None
+    ) -> None:
+        """Hang it, with all below, under `parent`; the stand-in rules in force where it was become its own.
+
+        OutOfReach unless the reach holds the old parent too. Conflict (rule `moved`) when it is not under the
+        parent that the actor was shown, or another move is going on.
+        """
+        await _alone(session)
+        await session.refresh(self, ["parent_id", "path", "depth", "discarded_at"], with_for_update=True)
+        await session.refresh(parent, ["path", "depth", "discarded_at"], with_for_update={"read": True})
+        await self.require_movable(session, actor, parent, expected_parent_id)
+        policy, came_from, hangs_at = await effective_policy(session, self.path), self.path, f"{parent.path}{self.id}/"
+        for rule in fields_of(policy):
+            value: int | None = getattr(policy, rule.name)
+            setattr(self, f"policy_{rule.name}", None if value is None else int(value))
+        self.parent_id = parent.id
+        record(session, Verb.TENANT_MOVED, self)
+        await session.flush()
+        await _rehang(session, came_from, hangs_at, parent.depth + 1 - self.depth)
+
+    async def require_movable(
+        self, session: AsyncSession, actor: Actor, parent: "Tenant", expected_parent_id: int | None = None
+    ) -> None:
+        """What forbids a move whatever the place, in the order in which somebody may learn of it."""
+        who = actor.apparent
+        if who is None or self.path == who.path or self.parent_id is None:
+            raise Conflict("An organization cannot move itself.", rule="own_hand")
+        if await session.get(Tenant, self.parent_id) is None:
+            raise OutOfReach
+        if expected_parent_id is not None and expected_parent_id != self.parent_id:
+            raise Conflict(f"{self.name} was moved in the meantime. Look again.", rule="moved")
+        if parent.path.startswith(self.path):
+            raise Conflict(f"{parent.name} is {self.name} itself, or below it.", rule="cycle")
+        await self._require_room(session, parent)
+        await self._require_open(session, actor, parent)
+
+    async def _require_room(self, session: AsyncSession, parent: "Tenant") -> None:
+        """What forbids this one place."""
+        if Kind(parent.kind) not in PARENTS[Kind(self.kind)]:
+            raise Invalid(f"A {self.kind} cannot sit under a {parent.kind}.", field="parent")
+        if parent.id == self.parent_id:
+            raise Conflict(f"{self.name} is under {parent.name} already.", rule="there")
+        gone = next((one for one in (self, parent) if one.discarded_at is not None), None)
+        if gone is not None:
+            raise Conflict(f"{gone.name} is discarded.", rule="discarded")
+        taken = sa.select(Tenant.id).where(Tenant.parent_id == parent.id, Tenant.slug == self.slug)
+        if (await session.scalars(taken)).first() is not None:
+            raise Conflict(
+                f"“{self.slug}” is already used under {parent.name}. Give {self.name} another short name first.",
+                rule="slug",
+            )
+
+    async def _require_open(self, session: AsyncSession, actor: Actor, parent: "Tenant") -> None:
+        """Nothing is moved to where it would be closed, nor out of what somebody above the actor has closed."""
+        # Asked for a place below it: what closes its own staff alone would not close what hangs there.
+        if await closed(session, f"{parent.path}0/"):
+            raise Conflict(f"{parent.name} is closed with everything below it. Lift that first.", rule="closed")
+        tree, rows = Tenant.__table__, Suspension.__table__
+        left = set(Reach.ancestors_of(self.path)) - set(Reach.ancestors_of(parent.path)) - {self.path}
+        levels = (
+            sa.select(rows.c.level_id)
+            .join(tree, tree.c.id == rows.c.tenant_id)
+            .where(tree.c.path.in_(left), rows.c.scope == Scope.ALL.value, rows.c.lifted_at.is_(None))
+        )
+        for level_id in (await session.execute(levels)).scalars().all():
+            await require_level(session, actor, level_id)
+
     async def suspend(
         self, session: AsyncSession, actor: Actor, scope: Scope, reason: str, now: datetime
     ) -> "Suspension":
@@ -164,27 +244,39 @@ class Tenant(Record, Audited, PolicyColumns):
         return row
 
     async def discard(self, session: AsyncSession, actor: Actor, now: datetime) -> None:
-        """Access goes at once, the record stays. The root and one's own tenant stay."""
+        """Access goes at once, the record stays; its short name is free again. The root and one's own tenant stay."""
         who = actor.apparent
         if self.kind == Kind.PLATFORM or who is None or who.path == self.path:
             raise Conflict("This one cannot be discarded by its own hand.", rule="own_hand")
         if self.discarded_at is not None:
             raise Conflict(f"{self.name} is discarded already.")
+        # Held, so that nothing is founded under it or moved there at this moment.
+        await session.refresh(self, ["path"], with_for_update=True)
         live_below = sa.select(Tenant.id).where(Tenant.parent_id == self.id, Tenant.discarded_at.is_(None)).limit(1)
         if (await session.scalars(live_below)).first() is not None:
             raise Conflict(f"{self.name} still has organizations or companies below it. Discard or move them first.")
         self.discarded_at, self.discarded_level_id = now, who.tenant_id
+        self.slug = f"{self.slug[: SLUG_LENGTH - len(self._set_aside)]}{self._set_aside}"
         record(session, Verb.TENANT_DISCARDED, self)
         await session.flush()
 
     async def undiscard(self, session: AsyncSession, actor: Actor) -> None:
-        """Bring the record back, at the discarder's level or above."""
+        """Bring the record back, at the discarder's level or above; with its short name, unless that is in use now."""
         if self.discarded_at is None:
             raise Conflict(f"{self.name} is not discarded.")
         await require_level(session, actor, self.discarded_level_id)
+        before = self.slug.removesuffix(self._set_aside)
+        taken = sa.select(Tenant.id).where(Tenant.parent_id == self.parent_id, Tenant.slug == before)
+        free = (await session.scalars(taken)).first() is None
         self.discarded_at = self.discarded_level_id = None
+        self.slug = before if free else self.slug
         record(session, Verb.TENANT_UNDISCARDED, self)
         await session.flush()
+
+    @property
+    def _set_aside(self) -> str:
+        """What the short name of a discarded tenant ends with, so that another may have it."""
+        return f"-{self.id}"
 
 
 class Suspension(Record, Audited):
@@ -225,6 +317,44 @@ class Suspension(Record, Audited):
         self.lifted_at = now
         record(session, Verb.SUSPENSION_LIFTED, self)
         await session.flush()
+
+
+async def _held(session: AsyncSession, tenant_id: int) -> sa.Row[Any]:
+    """Where a tenant is now: it stays there until this transaction is over, and whoever moves it waits."""
+    tree = Tenant.__table__
+    place = sa.select(tree.c.path, tree.c.depth, tree.c.discarded_at).where(tree.c.id == tenant_id)
+    return (await session.execute(place.with_for_update(read=True))).one()
+
+
+async def _alone(session: AsyncSession) -> None:
+    """One move at a time. SQLite has one writer, so nobody else can be at it."""
+    if session.get_bind().dialect.name != "postgresql":
+        return
+    if not (await session.execute(sa.select(sa.func.pg_try_advisory_xact_lock(MOVES)))).scalar_one():
+        raise Conflict("Somebody else is moving things just now. Look again in a moment.", rule="moved")
+
+
+async def _rehang(session: AsyncSession, came_from: str, hangs_at: str, deeper: int) -> None:
+    """Every path below follows. Said again until none is left: one founded while a statement waited is not in it."""
+    tree = Tenant.__table__
+    everything = below(tree.c.path, came_from)
+    longest = (
+        await session.execute(sa.select(sa.func.max(sa.func.length(tree.c.path))).where(everything))
+    ).scalar_one()
+    _require_short("x" * (longest - len(came_from) + len(hangs_at)))
+    path = sa.literal(hangs_at) + sa.func.substr(tree.c.path, len(came_from) + 1)
+    follow = sa.update(tree).where(everything).values(path=path, depth=tree.c.depth + deeper)
+    while (await session.execute(follow)).rowcount:
+        pass
+    for row in session.sync_session.identity_map.values():
+        if isinstance(row, Tenant) and row.__dict__.get("path", "").startswith(came_from):
+            set_committed_value(row, "path", hangs_at + row.path.removeprefix(came_from))
+            set_committed_value(row, "depth", row.depth + deeper)
+
+
+def _require_short(path: str) -> None:
+    if len(path) > PATH_LENGTH:
+        raise Conflict("The tree would be too deep there.", rule="depth")
 
 
 async def require_level(session: AsyncSession, actor: Actor, level_id: int | None) -> None:

@@ -1,0 +1,464 @@
+"""Moving a tenant, with all that joins it and what is below it to the tenants outside.
+
+Every relation is declared here: what is cut ends for good in the same transaction, what follows goes along, what
+refuses stands in the way. A test walks the schema and fails on a relation that nobody declared.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, fields
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bindings.apps import App
+from bindings.binding import Binding
+from bindings.endings import end_membership_access
+from bindings.impersonation import Impersonation
+from bindings.login import LONGEST as LOGIN_LASTS
+from bindings.login import Login
+from tenants.actor import Actor
+from tenants.email_changes import EmailChange
+from tenants.invitations import Invitation
+from tenants.people import Membership, User
+from tenants.phones import Extension, Licence, PhoneSystem, Product
+from tenants.policy import Policy
+from tenants.reach import Reach, below
+from tenants.refusals import Conflict
+from tenants.seats import SeatLimit
+from tenants.trail import record
+from tenants.tree import Tenant, closed, effective_policy
+from tenants.verbs import Verb
+
+CAUSE = "tenant_moved"
+NAMED = 5
+"""How many of a kind a preview names."""
+
+
+class Fate(StrEnum):
+    """What a move does to a relation between what moves and what stays."""
+
+    CUT = "cut"
+    FOLLOW = "follow"
+    REFUSE = "refuse"
+
+
+RELATIONS: dict[str, Fate] = {
+    # Stand-ins and what they opened: whoever stood in from outside starts anew, if the new place allows it
+    "bindings.membership_id": Fate.CUT,
+    "bindings.subject_membership_id": Fate.CUT,
+    "bindings.tenant_id": Fate.CUT,
+    "bindings.user_id": Fate.FOLLOW,
+    "bindings.extension_id": Fate.FOLLOW,
+    "bindings.made_by_id": Fate.FOLLOW,
+    "binding_apps.user_id": Fate.FOLLOW,
+    "binding_apps.app_id": Fate.FOLLOW,
+    "impersonations.actor_membership_id": Fate.CUT,
+    "impersonations.subject_membership_id": Fate.CUT,
+    "impersonations.tenant_id": Fate.CUT,
+    "impersonations.app_id": Fate.FOLLOW,
+    # Logins from outside, and those at apps whose owner is no longer above
+    "logins.actor_membership_id": Fate.CUT,
+    "logins.subject_membership_id": Fate.CUT,
+    "logins.tenant_id": Fate.CUT,
+    "logins.app_id": Fate.CUT,
+    "logins.user_id": Fate.FOLLOW,
+    "logins.extension_id": Fate.FOLLOW,
+    "login_choices.user_id": Fate.FOLLOW,
+    "login_choices.app_id": Fate.FOLLOW,
+    "login_choices.membership_id": Fate.FOLLOW,
+    "login_choices.extension_id": Fate.FOLLOW,
+    "codes.app_id": Fate.FOLLOW,
+    "tokens.app_id": Fate.FOLLOW,
+    # A profile lives by a sponsor above it; it takes its own sign-ins and keys along
+    "memberships.sponsor_id": Fate.CUT,
+    "memberships.tenant_id": Fate.FOLLOW,
+    "memberships.user_id": Fate.FOLLOW,
+    "memberships.role_given_by_id": Fate.FOLLOW,
+    "sign_ins.user_id": Fate.FOLLOW,
+    "sign_ins.membership_id": Fate.FOLLOW,
+    "api_keys.tenant_id": Fate.FOLLOW,
+    "api_keys.membership_id": Fate.FOLLOW,
+    "api_keys.user_id": Fate.FOLLOW,
+    "idempotent_answers.membership_id": Fate.FOLLOW,
+    # Offers and wishes of those who are no longer above
+    "invitations.invited_by_id": Fate.CUT,
+    "invitations.tenant_id": Fate.FOLLOW,
+    "invitations.extension_id": Fate.FOLLOW,
+    "invitations.accepted_by_id": Fate.FOLLOW,
+    "invitations.together_id": Fate.FOLLOW,
+    "email_changes.asked_by_id": Fate.CUT,
+    "email_changes.user_id": Fate.FOLLOW,
+    "email_changes.tenant_id": Fate.FOLLOW,
+    # People keep their home, wherever it hangs
+    "users.home_tenant_id": Fate.FOLLOW,
+    "links.user_id": Fate.FOLLOW,
+    "links.about_id": Fate.FOLLOW,
+    "totps.user_id": Fate.FOLLOW,
+    "totps.tenant_id": Fate.FOLLOW,
+    "recovery_codes.user_id": Fate.FOLLOW,
+    "passkeys.user_id": Fate.FOLLOW,
+    "passkeys.tenant_id": Fate.FOLLOW,
+    "letters.tenant_id": Fate.FOLLOW,
+    "letters.user_id": Fate.FOLLOW,
+    # Levels: whoever stands above both the level and the place may lift; the mover always does
+    "tenants.parent_id": Fate.FOLLOW,
+    "tenants.discarded_level_id": Fate.FOLLOW,
+    "users.discarded_level_id": Fate.FOLLOW,
+    "memberships.discarded_level_id": Fate.FOLLOW,
+    "suspensions.tenant_id": Fate.FOLLOW,
+    "suspensions.level_id": Fate.FOLLOW,
+    # Seats are the level's above: what has more than fits there does not go there
+    "licences.tenant_id": Fate.REFUSE,
+    "seat_limits.tenant_id": Fate.REFUSE,
+    "licences.extension_id": Fate.FOLLOW,
+    # What lies within one tenant
+    "teams.tenant_id": Fate.FOLLOW,
+    "team_members.tenant_id": Fate.FOLLOW,
+    "team_members.membership_id": Fate.FOLLOW,
+    "phone_systems.tenant_id": Fate.FOLLOW,
+    "extensions.tenant_id": Fate.FOLLOW,
+    "extensions.membership_id": Fate.FOLLOW,
+    "numbers.tenant_id": Fate.FOLLOW,
+    "numbers.extension_id": Fate.FOLLOW,
+    "recordings.tenant_id": Fate.FOLLOW,
+    "recordings.extension_id": Fate.FOLLOW,
+    "recordings.membership_id": Fate.FOLLOW,
+    "playbooks.tenant_id": Fate.FOLLOW,
+    "playbook_versions.tenant_id": Fate.FOLLOW,
+    "playbook_versions.author_membership_id": Fate.FOLLOW,
+    # An app goes with its owner, and serves nobody who was not below it
+    "apps.tenant_id": Fate.FOLLOW,
+    "apps.fallback_id": Fate.FOLLOW,
+    # History stays as it was written; whose reach holds the tenant now reads it
+    "entries.tenant_id": Fate.FOLLOW,
+    "entries.actor_membership_id": Fate.FOLLOW,
+    "entries.actor_user_id": Fate.FOLLOW,
+    "entries.actor_tenant_id": Fate.FOLLOW,
+    "entries.subject_membership_id": Fate.FOLLOW,
+    "entries.subject_user_id": Fate.FOLLOW,
+    "entries.stand_in_id": Fate.FOLLOW,
+}
+"""table.column -> what becomes of it."""
+
+_tree, _members = Tenant.__table__, Membership.__table__
+_logins, _apps = Login.__table__, App.__table__
+
+Asked = sa.SQLColumnExpression[int] | sa.SQLColumnExpression[int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """Between what moves and everything else, and the line above the new place."""
+
+    path: str
+    line: tuple[str, ...]
+    """The paths of the new parent and all above it."""
+    now: datetime
+
+    def holds(self, tenant_id: Asked) -> sa.ColumnElement[bool]:
+        """A tenant moves."""
+        return tenant_id.in_(sa.select(_tree.c.id).where(below(_tree.c.path, self.path)))
+
+    def holds_member(self, membership_id: Asked) -> sa.ColumnElement[bool]:
+        """A membership is of a tenant that moves."""
+        return membership_id.in_(sa.select(_members.c.id).where(self.holds(_members.c.tenant_id)))
+
+    def parts(self, tenant_id: Asked, membership_id: Asked) -> sa.ColumnElement[bool]:
+        """One side moves and the other stays."""
+        goes, member_goes = self.holds(tenant_id), self.holds_member(membership_id)
+        return sa.or_(sa.and_(goes, sa.not_(member_goes)), sa.and_(sa.not_(goes), member_goes))
+
+    def knows_member(self, membership_id: Asked) -> sa.ColumnElement[bool]:
+        """A membership moves, or is above the new place."""
+        above = sa.select(_tree.c.id).where(_tree.c.path.in_(self.line))
+        here = sa.or_(self.holds(_members.c.tenant_id), _members.c.tenant_id.in_(above))
+        return membership_id.in_(sa.select(_members.c.id).where(here))
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What a move ends of one kind: how many, and the first of them by name."""
+
+    kind: str
+    count: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A move before it is made."""
+
+    tenant: Tenant
+    old_parent: Tenant
+    parent: Tenant
+    cuts: tuple[Cut, ...]
+    follows: dict[str, int]
+    """How many of each kind of record go along."""
+    rules: dict[str, tuple[Any, Any]]
+    """Stand-in rules that become tighter: what is in force now, and there."""
+    opens: bool
+    """It is closed from above now, and would not be there."""
+
+
+async def what_moves(session: AsyncSession, actor: Actor, tenant: Tenant, parent: Tenant, now: datetime) -> Move:
+    """What `move_tenant` would do now. Refuses as it would."""
+    await tenant.require_movable(session, actor, parent)
+    await _require_seats(session, tenant, parent)
+    border = _border(tenant, parent, now)
+    old_parent = await session.get_one(Tenant, tenant.parent_id)
+    return Move(
+        tenant,
+        old_parent,
+        parent,
+        tuple([await _told(session, cutting, border) for cutting in CUTTINGS]),
+        {name: await _count(session, sa.select(kind).where(live)) for name, kind, live in _following(border)},
+        await _tightened(session, tenant, parent),
+        await closed(session, f"{old_parent.path}0/"),
+    )
+
+
+async def move_tenant(
+    session: AsyncSession,
+    actor: Actor,
+    tenant: Tenant,
+    parent: Tenant,
+    now: datetime,
+    *,
+    expected_parent_id: int | None = None,
+) -> None:
+    """Hang it under `parent` with everything below, and cut what would lead across: all of it or nothing."""
+    await tenant.require_movable(session, actor, parent, expected_parent_id)
+    await _require_seats(session, tenant, parent)
+    await tenant.move(session, actor, parent, expected_parent_id=expected_parent_id)
+    border = _border(tenant, parent, now)
+    for cutting in CUTTINGS:
+        await cutting.end(session, actor, border)
+
+
+def _border(tenant: Tenant, parent: Tenant, now: datetime) -> Border:
+    return Border(tenant.path, tuple(Reach.ancestors_of(parent.path)), now)
+
+
+async def _require_seats(session: AsyncSession, tenant: Tenant, parent: Tenant) -> None:
+    """Conflict (rule `seats`) when a level of the new line, that was not above before, has too few of a product."""
+    line = set(Reach.ancestors_of(parent.path)) - set(Reach.ancestors_of(tenant.path))
+    limits, tree, held = SeatLimit.__table__, _tree, Licence.__table__
+    moving = sa.select(tree.c.id).where(below(tree.c.path, tenant.path))
+    brought = sa.select(held.c.product_id).where(held.c.tenant_id.in_(moving), held.c.discarded_at.is_(None))
+    asked = (
+        sa.select(tree.c.path, tree.c.name, limits.c.product_id, limits.c.seats, Product.name.label("product"))
+        .join(limits, limits.c.tenant_id == tree.c.id)
+        .join(Product, Product.id == limits.c.product_id)
+        .where(tree.c.path.in_(line), limits.c.seats.is_not(None), limits.c.product_id.in_(brought))
+    )
+    for limit in (await session.execute(asked)).all():
+        there = sa.select(tree.c.id).where(sa.or_(below(tree.c.path, limit.path), below(tree.c.path, tenant.path)))
+        used = sa.select(sa.func.count()).where(
+            held.c.tenant_id.in_(there), held.c.product_id == limit.product_id, held.c.discarded_at.is_(None)
+        )
+        if (await session.execute(used)).scalar_one() > limit.seats:
+            raise Conflict(
+                f"{tenant.name} holds more seats of {limit.product} than there is room for under {parent.name}.",
+                rule="seats",
+            )
+
+
+async def _tightened(session: AsyncSession, tenant: Tenant, parent: Tenant) -> dict[str, tuple[Any, Any]]:
+    now, there = await effective_policy(session, tenant.path), await effective_policy(session, parent.path)
+    then = Policy.tightest([now, there])
+    pairs = {rule.name: (getattr(now, rule.name), getattr(then, rule.name)) for rule in fields(Policy)}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _following(border: Border) -> list[tuple[str, Any, sa.ColumnElement[bool]]]:
+    """The kinds of record that go along, and which of them count."""
+    kinds: list[tuple[str, Any]] = [
+        ("tenants", Tenant),
+        ("memberships", Membership),
+        ("phone_systems", PhoneSystem),
+        ("extensions", Extension),
+        ("apps", App),
+    ]
+    return [
+        (
+            name,
+            kind,
+            sa.and_(border.holds(kind.id if kind is Tenant else kind.tenant_id), kind.discarded_at.is_(None)),
+        )
+        for name, kind in kinds
+    ]
+
+
+# What is cut: which rows of a kind lead across, how a preview names them, and how they end
+
+
+@dataclass(frozen=True, slots=True)
+class Cutting:
+    """One kind of what a move ends."""
+
+    kind: str
+    rows: Callable[[Border], sa.Select[Any]]
+    words: Callable[[sa.Select[Any]], sa.Select[Any]]
+    """The same rows as the texts by which people know them."""
+    end: Callable[[AsyncSession, Actor, Border], Awaitable[None]]
+
+
+async def _told(session: AsyncSession, cutting: Cutting, border: Border) -> Cut:
+    rows = cutting.rows(border)
+    first = await session.execute(cutting.words(rows).limit(NAMED))
+    return Cut(cutting.kind, await _count(session, rows), tuple(", ".join(map(str, each)) for each in first))
+
+
+async def _count(session: AsyncSession, rows: sa.Select[Any]) -> int:
+    return await session.scalar(rows.with_only_columns(sa.func.count(), maintain_column_froms=True)) or 0
+
+
+def _bindings(border: Border) -> sa.Select[Any]:
+    across = border.parts(Binding.tenant_id, Binding.membership_id)
+    return sa.select(Binding).where(Binding.ended_at.is_(None), across)
+
+
+async def _end_bindings(session: AsyncSession, actor: Actor, border: Border) -> None:
+    for binding in (await session.scalars(_bindings(border))).all():
+        await binding.end(session, CAUSE, border.now)
+
+
+def _impersonations(border: Border) -> sa.Select[Any]:
+    row = Impersonation
+    across = border.parts(row.tenant_id, row.actor_membership_id)
+    return sa.select(row).where(row.ended_at.is_(None), row.ends_at > border.now, across)
+
+
+async def _end_impersonations(session: AsyncSession, actor: Actor, border: Border) -> None:
+    for impersonation in (await session.scalars(_impersonations(border))).all():
+        await impersonation.end(session, CAUSE, border.now)
+
+
+def _open_logins(border: Border) -> sa.Select[Any]:
+    """From outside, or at an app that belongs to neither what moves nor a level above its new place."""
+    across = border.parts(Login.tenant_id, Login.actor_membership_id)
+    above = sa.select(_tree.c.id).where(_tree.c.path.in_(border.line))
+    served = sa.select(_apps.c.id).where(sa.or_(border.holds(_apps.c.tenant_id), _apps.c.tenant_id.in_(above)))
+    left = sa.and_(border.holds(Login.tenant_id), Login.app_id.not_in(served))
+    return sa.select(Login).where(
+        Login.ended_at.is_(None),
+        sa.or_(Login.ends_at.is_(None), Login.ends_at > border.now),
+        Login.created_at > border.now - LOGIN_LASTS,
+        sa.or_(across, left),
+    )
+
+
+async def _end_logins(session: AsyncSession, actor: Actor, border: Border) -> None:
+    ids = (await session.scalars(_open_logins(border).with_only_columns(Login.id))).all()
+    over = {"ended_at": border.now, "ended_cause": CAUSE}
+    for start in range(0, len(ids), 500):
+        some = _logins.c.id.in_(ids[start : start + 500])
+        await session.execute(sa.update(_logins).where(some).values(**over))
+
+
+def _sponsored(border: Border) -> sa.Select[Any]:
+    """Profiles whose sponsor is not above any more."""
+    return sa.select(Membership).where(
+        Membership.discarded_at.is_(None),
+        Membership.sponsor_id.is_not(None),
+        border.holds(Membership.tenant_id),
+        sa.not_(border.knows_member(Membership.sponsor_id)),
+    )
+
+
+async def _end_sponsored(session: AsyncSession, actor: Actor, border: Border) -> None:
+    ended = []
+    for membership in (await session.scalars(_sponsored(border).options(sa.orm.joinedload(Membership.user)))).all():
+        await membership.discard(session, actor, border.now)
+        ended.append(membership.id)
+    for number in ended:
+        await end_membership_access(session, number, CAUSE, border.now)
+
+
+def _invitations(border: Border) -> sa.Select[Any]:
+    """Offers that wait, of somebody who is not above any more."""
+    return sa.select(Invitation).where(
+        Invitation.accepted_at.is_(None),
+        Invitation.revoked_at.is_(None),
+        border.holds(Invitation.tenant_id),
+        Invitation.invited_by_id.is_not(None),
+        sa.not_(border.knows_member(Invitation.invited_by_id)),
+    )
+
+
+async def _end_invitations(session: AsyncSession, actor: Actor, border: Border) -> None:
+    for invitation in (await session.scalars(_invitations(border))).all():
+        await invitation.revoke(session, actor, border.now)
+
+
+def _email_changes(border: Border) -> sa.Select[Any]:
+    """Another address for somebody whose home moves, asked for by who is not above any more."""
+    return sa.select(EmailChange).where(
+        EmailChange.applied_at.is_(None),
+        EmailChange.cancelled_at.is_(None),
+        border.holds(EmailChange.tenant_id),
+        EmailChange.own.is_(False),
+        sa.not_(border.knows_member(EmailChange.asked_by_id)),
+    )
+
+
+async def _end_email_changes(session: AsyncSession, actor: Actor, border: Border) -> None:
+    for change in (await session.scalars(_email_changes(border))).all():
+        change.cancelled_at = border.now
+        record(session, Verb.EMAIL_CHANGE_CANCELLED, change, cause=CAUSE)
+        await session.flush()
+
+
+def _subjects(rows: sa.Select[Any], membership_id: Any, *more: Any) -> sa.Select[Any]:
+    """The person at the other end, by name."""
+    named = rows.with_only_columns(User.name, *more, maintain_column_froms=True)
+    return named.join(Membership, Membership.id == membership_id).join(User, User.id == Membership.user_id)
+
+
+def _words_of_logins(rows: sa.Select[Any]) -> sa.Select[Any]:
+    return _subjects(rows, Login.subject_membership_id, App.name).join(App, App.id == Login.app_id).order_by(Login.id)
+
+
+CUTTINGS = (
+    Cutting(
+        "bindings",
+        _bindings,
+        lambda rows: rows.with_only_columns(Binding.actor_name, Binding.subject_name, Binding.number).order_by(
+            Binding.id
+        ),
+        _end_bindings,
+    ),
+    Cutting(
+        "impersonations",
+        _impersonations,
+        lambda rows: _subjects(rows, Impersonation.subject_membership_id).order_by(Impersonation.id),
+        _end_impersonations,
+    ),
+    Cutting("logins", _open_logins, _words_of_logins, _end_logins),
+    Cutting(
+        "memberships",
+        _sponsored,
+        lambda rows: (
+            rows.with_only_columns(User.name, maintain_column_froms=True)
+            .join(User, User.id == Membership.user_id)
+            .order_by(Membership.id)
+        ),
+        _end_sponsored,
+    ),
+    Cutting(
+        "invitations",
+        _invitations,
+        lambda rows: rows.with_only_columns(Invitation.email).order_by(Invitation.id),
+        _end_invitations,
+    ),
+    Cutting(
+        "email_changes",
+        _email_changes,
+        lambda rows: rows.with_only_columns(EmailChange.email).order_by(EmailChange.id),
+        _end_email_changes,
+    ),
+)
+"""Everything that is declared `cut`, in the order in which it ends."""
