@@ -36,6 +36,48 @@ class LetterKind(StrEnum):
     APP_CHANGED = "app_changed"
 
 
+REQUIRED: dict[LetterKind, frozenset[str]] = {
+    LetterKind.INVITATION: frozenset({"link", "inviter", "tenant", "role", "until"}),
+    LetterKind.PASSWORD_RESET: frozenset({"link", "until"}),
+    LetterKind.PASSWORD_CHANGED: frozenset(),
+    LetterKind.EMAIL_CONFIRM: frozenset({"link", "email", "until"}),
+    LetterKind.EMAIL_AGREE: frozenset({"link", "cancel_link", "email", "who", "until"}),
+    LetterKind.EMAIL_CHANGED: frozenset({"email"}),
+    LetterKind.FACTOR_ADDED: frozenset({"what"}),
+    LetterKind.FACTOR_REMOVED: frozenset({"what"}),
+    LetterKind.FACTORS_RESET: frozenset({"who"}),
+    LetterKind.BINDING_PROPOSED: frozenset({"link", "who", "extension", "tenant"}),
+    LetterKind.APP_CHANGED: frozenset({"app", "who", "what"}),
+}
+"""The words each kind of letter cannot be written without; `Letter.put` asks for them.
+
+- `link`, `cancel_link`: whole addresses (`House.link`): what the reader opens to go on, or to stop it.
+- `until`: ISO 8601 with its offset (`moment.isoformat()`): the link's end, or for `email_agree` when the new
+  address takes effect by itself.
+- `who`, `inviter`: the name of the person who did it; `tenant`: the company's name; `email`: the *new* address.
+- `role`: the role's value ("admin"); `extension`: its number and system as a sentence shows them ("201, Bakery PBX").
+- `what`: for factors "totp", "passkey", "recovery_codes" or a name in plain words ("the passkey “Laptop”"); for
+  `app_changed` the fields that changed, in plain words. `app`: the app's name.
+"""
+WELCOME: dict[LetterKind, frozenset[str]] = {
+    LetterKind.INVITATION: frozenset({"extension"}),
+    LetterKind.PASSWORD_RESET: frozenset({"who"}),
+    LetterKind.PASSWORD_CHANGED: frozenset({"who"}),
+    LetterKind.EMAIL_CONFIRM: frozenset({"who"}),
+    LetterKind.EMAIL_CHANGED: frozenset({"who"}),
+    LetterKind.FACTOR_ADDED: frozenset({"who"}),
+    LetterKind.FACTOR_REMOVED: frozenset({"who"}),
+    LetterKind.FACTORS_RESET: frozenset({"tenant", "link"}),
+    LetterKind.BINDING_PROPOSED: frozenset({"until", "reason"}),
+    LetterKind.APP_CHANGED: frozenset({"link"}),
+}
+"""The words a kind of letter uses where they are there. `who` is for what somebody else did to the reader's account."""
+
+
+class WrongWords(Exception):
+    """A letter was given words that its kind does not have, or not all that it needs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Addressee:
     """To whom: an address, how they are called, and in which language."""
@@ -89,7 +131,11 @@ class Letter(Record):
         expires_at: datetime | None = None,
         **words: str,
     ) -> "Letter":
-        """Put a letter into the outbox, in the transaction of what it tells. `words` fill its template."""
+        """Put a letter into the outbox, in the transaction of what it tells. `words` fill its template.
+
+        Raises WrongWords when the kind's words are not these: see REQUIRED and WELCOME.
+        """
+        _check(kind, words)
         number = await numbered(session, cls.__tablename__)
         letter = cls(
             id=number,
@@ -114,3 +160,10 @@ class Letter(Record):
             return {}
         opened: dict[str, str] = json.loads(unseal(secret_key, PURPOSE, str(self.id), self.sealed))
         return opened
+
+
+def _check(kind: LetterKind, words: dict[str, str]) -> None:
+    needed, given = REQUIRED[kind], {name for name, value in words.items() if value}
+    missing, unknown = needed - given, words.keys() - needed - WELCOME.get(kind, frozenset())
+    if missing or unknown:
+        raise WrongWords(f"{kind.value}: missing {sorted(missing)}, unknown {sorted(unknown)}")
