@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+import idna
+
 from tenants.refusals import Invalid
 
 NAME_LENGTH = 200
@@ -10,7 +12,12 @@ REASON_LENGTH = 1000
 REASON_LEAST = 10
 EMAIL_LENGTH = 254
 
-_EMAIL = re.compile(r"[^@\s\"(),:;<>\[\\\]]+@[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
+# RFC 5321 section 4.1.2, without the quoted form, whose spaces and signs only make addresses look alike.
+_LOCAL = re.compile(r"[^\s@\"(),:;<>\[\\\].]+(?:\.[^\s@\"(),:;<>\[\\\].]+)*")
+_LOCAL_LENGTH = 64
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"})
+# Written together, as one language has them.
+_JAPANESE = frozenset({"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"})
 # Marks that turn the direction of writing can make one name look like another.
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 
@@ -43,11 +50,45 @@ def slugged(text: str, field: str = "slug") -> str:
 
 
 def email_address(text: str, field: str = "email") -> str:
-    """An address as we compare it: NFKC, small letters; Invalid when it cannot be one."""
-    address = unicodedata.normalize("NFKC", text).strip().casefold()
-    if len(address) > EMAIL_LENGTH or not _EMAIL.fullmatch(address):
-        raise Invalid("This is not an e-mail address.", field=field)
+    """An address as we keep and compare it: NFKC, small letters, the domain in ASCII (RFC 5891).
+
+    Invalid when it cannot be one, holds what cannot be seen, or mixes alphabets to look like another.
+    """
+    refused = Invalid("This is not an e-mail address.", field=field)
+    # Before anything is worked out: nothing makes an address shorter by ten times.
+    if len(text) > 10 * EMAIL_LENGTH:
+        raise refused
+    local, at, domain = unicodedata.normalize("NFKC", text).strip().rpartition("@")
+    local = unicodedata.normalize("NFKC", local.casefold())
+    if not at or len(local) > _LOCAL_LENGTH or not _LOCAL.fullmatch(local) or not _can_be_seen(local):
+        raise refused
+    if not _of_one_script(local):
+        raise Invalid("This address mixes alphabets, so that it could pass for another.", field=field)
+    address = f"{local}@{_domain(domain, refused)}"
+    if len(address) > EMAIL_LENGTH:
+        raise refused
     return address
+
+
+def _domain(text: str, refused: Invalid) -> str:
+    """The domain as the name service knows it, of two labels at least."""
+    try:
+        domain = idna.encode(text, uts46=True, std3_rules=True).decode("ascii").lower()
+    except (idna.IDNAError, UnicodeError):
+        raise refused from None
+    if "." not in domain or domain.endswith(".") or domain.rpartition(".")[2].isdigit():
+        raise refused
+    return domain
+
+
+def _can_be_seen(text: str) -> bool:
+    return all(unicodedata.category(letter) not in _UNSEEN and letter not in _TURNING for letter in text)
+
+
+def _of_one_script(text: str) -> bool:
+    """Its letters are of one alphabet: a Cyrillic letter among Latin ones passes for its look-alike."""
+    scripts = {unicodedata.name(letter, "?").split()[0] for letter in text if letter.isalpha()}
+    return len(scripts) <= 1 or scripts <= _JAPANESE
 
 
 def reason_given(text: str | None, *, asked: bool) -> str | None:
