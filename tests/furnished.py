@@ -83,7 +83,8 @@ async def _people(store: Store, cast: Cast) -> None:
         session.add(Link(**bea, purpose=Purpose.RESET.value, token_hash="1" * 64, expires_at=NOW + timedelta(hours=1)))
         bakery = cast.tenant("Bakery").id
         to = Addressee("bea@bakery.example", "Bea", user_id=cast.user("Bea").id)
-        await Letter.put(session, b"k" * 32, LetterKind.PASSWORD_RESET, to, bakery, NOW, link="https://panel.example/")
+        words = {"link": "https://panel.example/", "until": (NOW + timedelta(hours=1)).isoformat()}
+        await Letter.put(session, b"k" * 32, LetterKind.PASSWORD_RESET, to, bakery, NOW, **words)
         session.add(Logo(hash="2" * 64, content=b"png", width=1, height=1, created_at=NOW))
 
 
