@@ -2,6 +2,10 @@
 
 `may` is a Permission, or one of the named exceptions below. `outlives=False` opens a route to stand-ins: nothing
 done there outlives them. A route without both stops the app from starting.
+
+`proof=True` asks besides for a proof of who is there that is not older than 15 minutes (control/proof.py). For a form
+`proof_at="/path/{id}"` names the page to come back to (where the browser says it came from, by default), and
+`proof_keeps=(…)` the fields that this page takes from its address, so that nothing typed is lost.
 """
 
 import hmac
@@ -17,6 +21,7 @@ from litestar.handlers.http_handlers import HTTPRouteHandler
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control.house import House
+from control.proof import ProveFirst, require_proof
 from control.visitor import Visitor
 from tenants.actor import Actor
 from tenants.reach import Reach
@@ -73,9 +78,11 @@ async def door(connection: ASGIConnection[Any, Visitor, Any, Any], handler: Base
     try:
         _require_scope(connection, handler, visitor.actor)
         if visitor.actor.standing_in and handler.opt["outlives"]:
-            raise NotPermitted("This would outlive your standing in. Stop first.", rule="outlives")
+            raise NotPermitted("Stop impersonating first: this would outlive your standing in.", rule="outlives")
         if isinstance(may, Permission) and not visitor.actor.may(may):
             raise NotPermitted("Your role here does not include this. Ask an admin of your organization.")
+        if handler.opt.get("proof"):
+            await require_proof(connection)
     except Refusal as refusal:
         await mark_refusal(connection.app.state.house, visitor, refusal, connection.scope["path"])
         raise
@@ -135,7 +142,7 @@ async def session_of(request: Request[Visitor, Any, Any]) -> AsyncIterator[Async
 async def mark_refusal(house: House, visitor: Visitor, refusal: Refusal, path: str) -> None:
     """A refused act is written down too, in its own small transaction, at the actor's tenant; it resolves nothing."""
     actor = visitor.actor
-    if actor is None or refusal.status in {400, 422}:
+    if actor is None or refusal.status in {400, 422} or isinstance(refusal, ProveFirst):
         return
     async with house.store.work(actor, actor.reach(), visitor.now) as session:
         record(session, Verb.REFUSED, None, place=actor.standing.tenant_id, rule=refusal.rule, path=path[:200])

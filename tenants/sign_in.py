@@ -1,6 +1,7 @@
 """Sign-in at the panel: one browser's spell, its proof of who is there, and what holds back guessing."""
 
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -97,6 +98,22 @@ class SignIn(Record):
     def fresh(self, now: datetime) -> bool:
         """The person proved who they are within the last 15 minutes."""
         return now < self.proof_at + FRESH
+
+    async def prove(self, session: AsyncSession, identity: Identity, methods: Iterable[str], now: datetime) -> str:
+        """The person has proved again who they are, in these ways. Returns the cookie's new secret: the old is dead."""
+        secret = new_secret()
+        self.token_hash, self.proof_at, self.last_seen_at = digest(secret), now, now
+        self.methods = " ".join(dict.fromkeys((*self.methods.split(), *methods)))
+        record(
+            session,
+            Verb.PROVED,
+            self,
+            place=identity.tenant_id,
+            named=("users", str(identity.user_id), identity.name),
+            methods=list(methods),
+        )
+        await session.flush()
+        return secret
 
     async def end(self, session: AsyncSession, identity: Identity, cause: str, now: datetime) -> None:
         """Sign out: this browser only."""

@@ -4,9 +4,9 @@ from typing import Any
 
 from litestar import Request, Response, get, post
 
+from control.local_path import path_of
 from control.pages.parts.account_page import ZONES, again, myself, show
 from control.pages.parts.fields import read_fields
-from control.pages.parts.local_path import path_of
 from control.pages.parts.session import Session, changing
 from control.shell import see_other
 from control.speech import speech

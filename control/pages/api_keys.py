@@ -17,7 +17,14 @@ from tenants.roles import Permission
 from tenants.text import named
 
 
-@post("/account/api-keys", may=Permission.OWN_ACCOUNT, outlives=True, include_in_schema=False)
+@post(
+    "/account/api-keys",
+    may=Permission.OWN_ACCOUNT,
+    outlives=True,
+    proof=True,
+    proof_at="/account",
+    include_in_schema=False,
+)
 async def make_key(request: Request[Visitor, Any, Any]) -> Response[Any]:
     """A new key. The secret stands on the page that answers, and nowhere else ever."""
     fields, visitor = await read_fields(request), request.user

@@ -46,17 +46,22 @@ async def list_apps(request: Request[Visitor, Any, Any], session: AsyncSession) 
     )
 
 
-@get("/apps/new", may=Permission.MANAGE_APPS, outlives=False, include_in_schema=False)
-async def new_app(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template | Redirect:
+@get("/apps/new", may=Permission.MANAGE_APPS, outlives=False, proof=True, include_in_schema=False)
+async def new_app(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
     """The form for a new one of the reader's own organization."""
-    return await _new(request, session) if _fresh(request.user) else _prove_again("/apps/new")
+    return await _new(request, session)
 
 
-@post("/apps/new", may=Permission.MANAGE_APPS, outlives=True, include_in_schema=False)
-async def register_app(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template | Redirect:
+@post(
+    "/apps/new",
+    may=Permission.MANAGE_APPS,
+    outlives=True,
+    proof=True,
+    proof_at="/apps/new",
+    include_in_schema=False,
+)
+async def register_app(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
     """Register it; its secret is on the page that answers, and nowhere after."""
-    if not _fresh(request.user):
-        return _prove_again("/apps/new")
     fields, actor = await read_fields(request), request.user.actor
     owner = await session.get(Tenant, actor.standing.tenant_id) if actor else None
     if actor is None or owner is None:
@@ -108,11 +113,16 @@ async def show_app(request: Request[Visitor, Any, Any], session: AsyncSession, a
     return await _show(request, session, await find_app(session, app_id))
 
 
-@post("/apps/{app_id:int}", may=Permission.MANAGE_APPS, outlives=True, include_in_schema=False)
+@post(
+    "/apps/{app_id:int}",
+    may=Permission.MANAGE_APPS,
+    outlives=True,
+    proof=True,
+    proof_at="/apps/{app_id}",
+    include_in_schema=False,
+)
 async def change_app(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template | Redirect:
     """Point it elsewhere: a destination for logins outlives a stand-in."""
-    if not _fresh(request.user):
-        return _prove_again(f"/apps/{app_id}")
     app, fields = await _own_app(session, app_id), await read_fields(request)
     try:
         addresses = _lines(fields, "redirect_uris")
@@ -165,31 +175,43 @@ async def _show(
     )
 
 
-@get("/apps/{app_id:int}/secret", may=Permission.MANAGE_APPS, outlives=False, include_in_schema=False)
+@get("/apps/{app_id:int}/secret", may=Permission.MANAGE_APPS, outlives=False, proof=True, include_in_schema=False)
 async def ask_secret(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template:
     """The question before a new secret: the old one ends."""
     app = await _own_app(session, app_id)
     return page(request, "apps/rotate.html", title=app.name, app=app)
 
 
-@post("/apps/{app_id:int}/secret", may=Permission.MANAGE_APPS, outlives=True, include_in_schema=False)
-async def rotate_secret(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template | Redirect:
+@post(
+    "/apps/{app_id:int}/secret",
+    may=Permission.MANAGE_APPS,
+    outlives=True,
+    proof=True,
+    proof_at="/apps/{app_id}/secret",
+    include_in_schema=False,
+)
+async def rotate_secret(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template:
     """A new secret, on the page that answers and nowhere after."""
-    if not _fresh(request.user):
-        return _prove_again(f"/apps/{app_id}/secret")
     app = await _own_app(session, app_id)
     if app.type != "web" or app.discarded_at is not None:
         raise Conflict("Only a web app in use has a secret.", rule="type")
     return await _told(request, session, app, await app.rotate_secret(session))
 
 
-@get("/apps/{app_id:int}/discard", may=Permission.MANAGE_APPS, outlives=False, include_in_schema=False)
+@get("/apps/{app_id:int}/discard", may=Permission.MANAGE_APPS, outlives=False, proof=True, include_in_schema=False)
 async def ask_discard(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template:
     """The question before it: its client id has to be typed."""
     return _discard_form(request, await _own_app(session, app_id))
 
 
-@post("/apps/{app_id:int}/discard", may=Permission.MANAGE_APPS, outlives=False, include_in_schema=False)
+@post(
+    "/apps/{app_id:int}/discard",
+    may=Permission.MANAGE_APPS,
+    outlives=False,
+    proof=True,
+    proof_at="/apps/{app_id}/discard",
+    include_in_schema=False,
+)
 async def discard_app(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template | Redirect:
     """No more logins through it, once its client id was typed."""
     app, fields = await _own_app(session, app_id), await read_fields(request)
@@ -253,10 +275,6 @@ def _may_manage(visitor: Visitor) -> bool:
 def _fresh(visitor: Visitor) -> bool:
     """Where logins end up is changed by who has just proved who they are, not by who found a screen unlocked."""
     return visitor.sign_in is not None and visitor.sign_in.fresh(visitor.now)
-
-
-def _prove_again(back: str) -> Redirect:
-    return Redirect("/sign-in", query_params={"next": back, "reauth": "1"}, status_code=303)
 
 
 ROUTES = [

@@ -7,9 +7,9 @@ from litestar import Request, Response, get, post
 
 from bindings.binding import Binding, find_binding
 from control.doors import SIGNED_IN
+from control.local_path import path_of
 from control.pages.parts.asked import filters_in, matching, one_of, words_in
 from control.pages.parts.fields import Id
-from control.pages.parts.local_path import path_of
 from control.pages.parts.session import Session
 from control.pages.parts.shown_bindings import apps_of, may_bind, shown
 from control.paging import page_of

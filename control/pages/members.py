@@ -16,6 +16,7 @@ from control.pages.parts.crumbs import crumbs_to
 from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
 from control.paging import page_of
+from control.proof import require_proof
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
@@ -23,7 +24,7 @@ from tenants.identities import live_identities
 from tenants.people import Membership, User, find_membership
 from tenants.phones import Extension
 from tenants.refusals import Invalid, OutOfReach, Refusal
-from tenants.roles import Permission, Role, grants
+from tenants.roles import ADMIN_ACCESS, Permission, Role, grants
 from tenants.tree import Kind, Tenant, find_tenant
 
 SORTS: dict[str, sa.SQLColumnExpression[Any]] = {"id": Membership.id, "name": User.name, "role": Membership.role}
@@ -105,13 +106,16 @@ async def ask_role(
     request: Request[Visitor, Any, Any], session: AsyncSession, tenant_id: Id, membership_id: Id
 ) -> Template:
     """The choice of another role, among those that the reader may give there."""
-    return await _form(request, session, await _find(session, tenant_id, membership_id))
+    fields = Fields({"role": (request.query_params.get("role", ""),)})
+    return await _form(request, session, await _find(session, tenant_id, membership_id), fields)
 
 
 @post(
     "/companies/{tenant_id:int}/members/{membership_id:int}/role",
     may=Permission.MANAGE_PEOPLE,
     outlives=True,
+    proof_at="/companies/{tenant_id}/members/{membership_id}/role",
+    proof_keeps=("role",),
     include_in_schema=False,
 )
 async def change_role(
@@ -127,6 +131,8 @@ async def change_role(
         if not role:
             raise Invalid("Choose a role.", field="role")
         if role != membership.role:
+            if role in ADMIN_ACCESS:
+                await require_proof(request)
             await membership.change_role(session, actor, Role(role), request.user.now)
     except Invalid as refusal:
         return await _form(request, session, membership, fields, refusal)

@@ -27,7 +27,14 @@ from tenants.verbs import Verb
 EVERYWHERE = Reach.everywhere("sign-in")
 
 
-@post("/account/password", may=Permission.OWN_ACCOUNT, outlives=True, include_in_schema=False)
+@post(
+    "/account/password",
+    may=Permission.OWN_ACCOUNT,
+    outlives=True,
+    proof=True,
+    proof_at="/account",
+    include_in_schema=False,
+)
 async def save_password(request: Request[Visitor, Any, Any]) -> Response[Any]:
     """Change it. Every other sign-in of the person and every app's login ends in the same transaction."""
     fields, visitor = await read_fields(request), request.user

@@ -9,11 +9,11 @@ from litestar.response import Redirect, Template
 from bindings.apps import find_client
 from control.doors import ANYONE, SIGNED_IN
 from control.house import House
+from control.local_path import local_path
 from control.pages.parts.cookies import let_in, remember_visit, see_out, visiting
 from control.pages.parts.failures import count_wrong
 from control.pages.parts.fields import Fields, read_fields
 from control.pages.parts.leaving import end_everywhere, end_logins_from, give_way, hand_over
-from control.pages.parts.local_path import local_path
 from control.pages.parts.session import Session
 from control.shell import page, see_other
 from control.speech import speech
@@ -34,12 +34,13 @@ EVERYWHERE = Reach.everywhere("sign-in")
 
 @get("/sign-in", may=ANYONE, outlives=True, include_in_schema=False)
 async def ask(request: Request[Visitor, Any, Any]) -> Response[Any]:
-    """The form; whoever is signed in goes on, unless a fresh proof is asked for."""
-    wanted, reauth = (request.query_params.get(name, "") for name in ("next", "reauth"))
-    if request.user.actor is not None and not reauth:
+    """The form; whoever is signed in goes on, unless a fresh proof is asked for, or it is somebody else."""
+    wanted, reauth, other = (request.query_params.get(name, "") for name in ("next", "reauth", "other"))
+    if request.user.actor is not None and not other:
+        if reauth:
+            return Redirect("/prove", query_params={"next": wanted} if wanted else {}, status_code=303)
         return Redirect(destination(wanted, request.user.identity), status_code=303)
-    known = request.user.user.email if request.user.user else ""
-    return await form(request, Fields({"next": (wanted,), "reauth": (reauth,), "email": (known,)}))
+    return await form(request, Fields({"next": (wanted,)}))
 
 
 @post("/sign-in", may=ANYONE, outlives=True, include_in_schema=False)
@@ -166,7 +167,6 @@ async def form(
         forms_to=await origins_of(request, wanted),
         title=speech(request)("Sign in"),
         wanted=wanted,
-        reauth="1" if fields.text("reauth") else "",
         email=fields.text("email")[:254],
         errors={"": error} if error else {},
     )

@@ -77,6 +77,7 @@ def entry(known: Known) -> int:
 
 
 PLACES = (
+    at("prove", "/prove"),
     at("overview", "/"),
     at("home", "/home"),
     at("find", "/find", "?q=dan"),

@@ -467,7 +467,7 @@ async def test_where_logins_end_up_is_changed_only_after_a_fresh_proof(pages: Ho
     moved: Form = {"name": "Softphone", "redirect_uris": "https://elsewhere.example/"}
     for at in (path, f"{path}/secret", "/apps/new"):
         answer = await ada.post(at, at="/account", **moved)
-        assert answer.headers["location"].startswith("/sign-in?next=")
+        assert answer.headers["location"].startswith("/prove?next=")
     async with house_work(pages.store) as session:
         softphone = await session.get_one(App, pages.cast.app_id("softphone"))
         assert "https://elsewhere.example/" not in softphone.redirect_uris

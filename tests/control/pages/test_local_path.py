@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.pages.parts.local_path import local_path, path_of
+from control.local_path import local_path, path_of
 
 PANEL = "https://panel.example"
 

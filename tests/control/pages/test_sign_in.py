@@ -114,8 +114,8 @@ async def test_t30_a_cookie_planted_before_is_worth_nothing_after(panel: Panel) 
     await browser.sign_in("pia@pine.example")
     assert browser.secret not in {None, "planted by somebody else"}
     first = str(browser.secret)
-    await browser.open("/sign-in", reauth="1")
-    await browser.send("/sign-in", {"email": "pia@pine.example", "password": PASSWORD})
+    await browser.open("/prove")
+    await browser.send("/prove", {"password": PASSWORD})
     assert browser.secret != first
     thief = panel.stranger()
     thief.secret = first
@@ -234,8 +234,9 @@ async def test_proving_again_keeps_the_apps_of_the_same_person(panel: Panel) -> 
     browser = await panel.visit("Pia")
     await open_softphone(panel, "Pia", (await newest_sign_in(panel)).id)
     panel.clock.pass_(minutes=30)
-    assert "Is it still you?" in words(await browser.open("/sign-in", next="/users", reauth="1"))
-    answer = await browser.send("/sign-in", {"email": "pia@pine.example", "password": PASSWORD, "next": "/users"})
+    await browser.follow(await browser.open("/sign-in", next="/users", reauth="1"))
+    assert "Is it still you?" in words(browser.shown)
+    answer = await browser.send("/prove", {"password": PASSWORD, "next": browser.hidden("next")})
     assert answer.headers["location"] == "/users"
     begun = await newest_sign_in(panel)
     assert begun.proof_at == panel.clock.now
@@ -245,7 +246,7 @@ async def test_proving_again_keeps_the_apps_of_the_same_person(panel: Panel) -> 
 async def test_somebody_else_at_the_same_browser_ends_the_apps_of_who_was_there(panel: Panel) -> None:
     browser = await panel.visit("Pia")
     await open_softphone(panel, "Pia", (await newest_sign_in(panel)).id)
-    await browser.open("/sign-in", reauth="1")
+    await browser.open("/sign-in", other="1")
     await browser.send("/sign-in", {"email": "dan@dairy.example", "password": PASSWORD})
     assert [login.ended_cause for login in await logins_of(panel)] == ["signed_out"]
     assert [entry.actor_name for entry in await verbs_about(panel, Verb.SIGNED_OUT)] == ["Pia Pine"]
