@@ -75,7 +75,7 @@ async def suspend_tenant(
 ) -> Suspension:
     """Close it: sign-ins, logins and keys end. Bindings go stale: their guard asks whether the tenant is open."""
     row = await tenant.suspend(session, actor, scope, reason, now)
-    await _end_access(session, _members_of_tenant(tenant, scope), "tenant_suspended", now)
+    await end_access(session, _members_of_tenant(tenant, scope), "tenant_suspended", now)
     return row
 
 
@@ -94,13 +94,13 @@ async def undiscard_tenant(session: AsyncSession, actor: Actor, tenant: Tenant, 
 async def discard_user(session: AsyncSession, actor: Actor, user: User, now: datetime) -> None:
     """Discard a person, and end their access everywhere."""
     await user.discard(session, actor, now)
-    await _discarded(session, _members_of_user(user), "user_discarded", now)
+    await _discarded(session, members_of_user(user), "user_discarded", now)
 
 
 async def undiscard_user(session: AsyncSession, actor: Actor, user: User, now: datetime) -> None:
     """Bring the record back, without keys or bindings."""
     await user.undiscard(session, actor)
-    await _undiscarded(session, _members_of_user(user), now)
+    await _undiscarded(session, members_of_user(user), now)
 
 
 async def discard_membership(session: AsyncSession, actor: Actor, membership: Membership, now: datetime) -> None:
@@ -125,7 +125,8 @@ def _members_of_tenant(tenant: Tenant, scope: Scope) -> Members:
     return sa.select(_members.c.id).join(_tree, _tree.c.id == _members.c.tenant_id).where(place)
 
 
-def _members_of_user(user: User) -> Members:
+def members_of_user(user: User) -> Members:
+    """Every membership of a person, ended ones as well."""
     return sa.select(_members.c.id).where(_members.c.user_id == user.id)
 
 
@@ -171,18 +172,19 @@ def _impersonations(members: Members, now: datetime) -> sa.Select[Impersonation]
 
 async def _discarded(session: AsyncSession, members: Members, cause: str, now: datetime) -> None:
     """A binding *to* one of them is left to go stale: whoever made it is told why at their next login."""
-    await _end_access(session, members, cause, now)
+    await end_access(session, members, cause, now)
     made = sa.select(Binding).where(Binding.membership_id.in_(members), Binding.ended_at.is_(None))
-    await _end_bindings(session, made, cause, now)
+    await end_bindings(session, made, cause, now)
 
 
 async def _undiscarded(session: AsyncSession, members: Members, now: datetime) -> None:
     """A binding to one of them that no login has met since would come back to life: it ends now."""
     to_them = sa.select(Binding).where(Binding.subject_membership_id.in_(members), Binding.ended_at.is_(None))
-    await _end_bindings(session, to_them, "subject_discarded", now)
+    await end_bindings(session, to_them, "subject_discarded", now)
 
 
-async def _end_access(session: AsyncSession, members: Members, cause: str, now: datetime) -> None:
+async def end_access(session: AsyncSession, members: Members, cause: str, now: datetime) -> None:
+    """End their sign-ins, logins, keys and impersonations, with one of them on either side."""
     over = {"ended_at": now, "ended_cause": cause}
     await session.execute(
         sa.update(_sign_ins)
@@ -196,6 +198,7 @@ async def _end_access(session: AsyncSession, members: Members, cause: str, now: 
         await impersonation.end(session, cause, now)
 
 
-async def _end_bindings(session: AsyncSession, bindings: sa.Select[Binding], cause: str, now: datetime) -> None:
+async def end_bindings(session: AsyncSession, bindings: sa.Select[Binding], cause: str, now: datetime) -> None:
+    """End these bindings for good."""
     for binding in (await session.scalars(bindings)).all():
         await binding.end(session, cause, now)

@@ -17,6 +17,7 @@ class Purpose(StrEnum):
     """What a link is good for: one made for one thing opens nothing else."""
 
     RESET = "reset"
+    JOIN = "join"
     EMAIL_CONFIRM = "email_confirm"
     EMAIL_AGREE = "email_agree"
     SECOND_FACTOR = "second_factor"
@@ -57,10 +58,8 @@ class Link(Record):
         about_id: int | None = None,
     ) -> str:
         """A new link; returns its secret. Older ones of the same person and purpose are spent."""
-        rows = cls.__table__
         if user_id is not None:
-            same = sa.and_(rows.c.user_id == user_id, rows.c.purpose == purpose.value, rows.c.consumed_at.is_(None))
-            await session.execute(sa.update(rows).where(same).values(consumed_at=now))
+            await cls.spend(session, purpose, now, user_id=user_id)
         secret = new_secret()
         session.add(
             cls(
@@ -74,6 +73,22 @@ class Link(Record):
         )
         await session.flush()
         return secret
+
+    @classmethod
+    async def spend(
+        cls,
+        session: AsyncSession,
+        purpose: Purpose,
+        now: datetime,
+        *,
+        user_id: int | None = None,
+        about_id: int | None = None,
+    ) -> None:
+        """Make those of a person, or about a record, good for nothing more."""
+        rows = cls.__table__
+        whose = rows.c.user_id == user_id if user_id is not None else rows.c.about_id == about_id
+        old = sa.and_(whose, rows.c.purpose == purpose.value, rows.c.consumed_at.is_(None))
+        await session.execute(sa.update(rows).where(old).values(consumed_at=now))
 
     @classmethod
     async def look(cls, session: AsyncSession, secret: str, purpose: Purpose, now: datetime) -> "Link | None":
