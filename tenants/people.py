@@ -108,7 +108,7 @@ class User(Record, Audited):
         """What stands before `discard`: they are in use, and the actor has rank over every place they are in."""
         if self.discarded_at is not None:
             raise Conflict(f"{self.name} is discarded already.")
-        await _require_rank_everywhere(session, actor, self)
+        await require_rank_everywhere(session, actor, self)
 
     async def discard(self, session: AsyncSession, actor: Actor, now: datetime) -> None:
         """Access goes at once, everywhere; the record stays. Needs rank over every place they are in."""
@@ -362,7 +362,7 @@ def _outranks(who: Identity, membership: Membership) -> bool:
     return above(who.role, Role(membership.role))
 
 
-async def _require_rank_everywhere(session: AsyncSession, actor: Actor, user: User) -> None:
+async def require_rank_everywhere(session: AsyncSession, actor: Actor, user: User) -> None:
     """Acts on the whole person need rank over the home and every undiscarded membership, at least one."""
     must = "This must be done by the person or by their home organization."
     if actor.true is None:
