@@ -21,6 +21,7 @@ PAST_THE_FENCE = {
     "tenants/reach.py": "the columns of the tree that the criteria themselves need",
     "tenants/fence.py": "asks where written rows lie, which the reach itself must not answer",
     "tenants/trail.py": "writes entries and numbers, and reads the place of then",
+    "tenants/history.py": "walks positions (a time and an id) by the index; the entries are asked for within the fence",
     "tenants/store.py": "opens the database and its transactions",
     "tenants/schema.py": "brings the tables up to date before anybody has a reach",
     # The reach of one kind of record, in terms of another's table

@@ -1,22 +1,35 @@
-"""History: entries of the trail, found by filters and put into the words that people read."""
+"""History on pages: entries of the trail in the words that people read, on the page of a record and across records.
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+To give a record its History, with its address `/things/{id}/history` or as a part of its page:
+
+    past = await past_of(request, session, "things", thing.id)
+
+and in the template, from `macros/history.html`:
+
+    {{ history_card(past) }}
+
+`also=[("parts", number), ...]` brings in the records that belong to its story. The kind is the record's table; a kind
+that is new here needs its words in history_words.py (`record_kinds`, and `field_labels` for its columns), its page
+in ADDRESSES below, and, where its columns point at other records, a line in history_names.py.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from litestar import Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control.clock_words import zone_of
-from control.pages.parts.asked import day_in, id_in, matching, one_of, words_in
+from control.pages.parts.asked import words_in
 from control.pages.parts.history_names import Names, names_in
-from control.pages.parts.history_words import detail_words, field_labels, record_kinds, value_words, ways
-from control.paging import page_of
+from control.pages.parts.history_words import detail_words, field_labels, value_words, ways
+from control.paging import cursor_of, page_of, read_cursor
 from control.visitor import Visitor
 from control.words import words
 from tenants.actor import Via
-from tenants.refusals import Invalid
+from tenants.history import Search, newest
 from tenants.trail import CHANGED, Entry
 from tenants.verbs import Verb
 
@@ -26,69 +39,12 @@ ADDRESSES = {
     "phone_systems": "/phone-systems/",
     "extensions": "/extensions/",
     "apps": "/apps/",
+    "bindings": "/bindings/",
 }
 """Where the page of a record is, by the kind of record."""
 VERBS = {verb.value: verb for verb in Verb}
-AT_ONCE = 1000
-"""Entries of an export that are read at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What an address asks of the history. Every filter narrows; the reach is the session's."""
-
-    who: str = ""
-    actor: int | None = None
-    what: str = ""
-    record: tuple[str, str] | None = None
-    changed: str = ""
-    how: str = ""
-    tenant: int | None = None
-    since: date | None = None
-    until: date | None = None
-
-    @classmethod
-    def asked(cls, said: Mapping[str, Any]) -> "Filters":
-        """The filters of an address. Raises Invalid for what cannot be one."""
-        kind, _, number = words_in(said, "record").partition(":")
-        if kind and (kind not in record_kinds("en") or not number):
-            raise Invalid("This is not a record.", field="record")
-        return cls(
-            words_in(said, "who"),
-            id_in(said, "actor"),
-            one_of(said, "what", *record_kinds("en")),
-            (kind, number) if kind else None,
-            one_of(said, "field", *field_labels("en")),
-            one_of(said, "how", *ways("en")),
-            id_in(said, "company"),
-            day_in(said, "from"),
-            day_in(said, "to"),
-        )
-
-    def statement(self, zone: str) -> sa.Select[Entry]:
-        """The entries asked for; days begin and end where the reader is."""
-        wanted = sa.select(Entry)
-        if self.who:
-            wanted = wanted.where(matching(self.who, Entry.actor_name, sa.func.coalesce(Entry.subject_name, "")))
-        if self.actor is not None:
-            wanted = wanted.where(
-                sa.or_(Entry.actor_membership_id == self.actor, Entry.subject_membership_id == self.actor)
-            )
-        if self.what:
-            wanted = wanted.where(Entry.record_type == self.what)
-        if self.record is not None:
-            wanted = wanted.where(Entry.record_type == self.record[0], Entry.record_id == self.record[1])
-        if self.changed:
-            wanted = wanted.where(Entry.changes[self.changed].as_string().is_not(None))
-        if self.how:
-            wanted = wanted.where(Entry.via == self.how)
-        if self.tenant is not None:
-            wanted = wanted.where(Entry.tenant_id == self.tenant)
-        if self.since is not None:
-            wanted = wanted.where(Entry.occurred_at >= _midnight(self.since, zone))
-        if self.until is not None:
-            wanted = wanted.where(Entry.occurred_at < _midnight(self.until + timedelta(days=1), zone))
-        return wanted
+NEWEST_FIRST = "-at"
+"""The one order of history, as cursors name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +56,8 @@ class Line:
     whom: str | None
     sentence: str
     detail: str | None
-    via: dict[str, str] | None
+    via: dict[str, str | None]
+    """How it was done: a label, and an address where there is more to see."""
     reason: str | None
     changes: list[dict[str, Any]]
     href: str
@@ -112,10 +69,19 @@ class Told:
 
     lines: list[Line] = field(default_factory=list)
     next: str | None = None
+    back_to: datetime | None = None
+    """How far back was looked, when there may be more before that."""
 
 
-def _midnight(day: date, zone: str) -> datetime:
-    return datetime.combine(day, time(), zone_of(zone))
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The history of one record, for `history_card`."""
+
+    told: Told
+    cursor: str | None
+    here: str
+    history_href: str
+    """The same in the search over all records."""
 
 
 def zone_and_locale(visitor: Visitor) -> tuple[str, str]:
@@ -127,12 +93,18 @@ def zone_and_locale(visitor: Visitor) -> tuple[str, str]:
 async def told(
     session: AsyncSession,
     visitor: Visitor,
-    statement: sa.Select[Entry],
+    asked: Search | sa.Select[Entry],
     cursor: str | None = None,
     limit: int = 50,
 ) -> Told:
     """One page of these entries in the reader's words, newest first."""
-    page = await page_of(session, statement, {"id": Entry.id}, sort="-id", cursor=cursor, limit=limit)
+    if isinstance(asked, Search):
+        before = read_cursor(cursor, NEWEST_FIRST, datetime) if cursor else None
+        found = await newest(session, asked, before, limit)
+        following = cursor_of(NEWEST_FIRST, *found.next) if found.next else None
+        return Told(await lines_of(session, visitor, found.entries), following, found.back_to)
+    columns = {"id": Entry.id, "at": Entry.occurred_at}
+    page = await page_of(session, asked, columns, sort=NEWEST_FIRST, cursor=cursor, limit=limit)
     return Told(await lines_of(session, visitor, page.items), page.next)
 
 
@@ -153,18 +125,18 @@ async def entries_of(
     return await told(session, visitor, sa.select(Entry).where(sa.or_(*theirs)), cursor)
 
 
-async def all_entries(session: AsyncSession, statement: sa.Select[Entry]) -> AsyncIterator[list[Entry]]:
-    """Every entry of a statement, newest first, some at a time."""
-    last: int | None = None
-    while True:
-        following = statement if last is None else statement.where(Entry.id < last)
-        found = list(await session.scalars(following.order_by(Entry.id.desc()).limit(AT_ONCE)))
-        session.expunge_all()
-        if found:
-            yield found
-        if len(found) < AT_ONCE:
-            return
-        last = found[-1].id
+async def past_of(
+    request: Request[Visitor, Any, Any],
+    session: AsyncSession,
+    record_type: str,
+    record_id: int,
+    *,
+    also: Sequence[tuple[str, int]] = (),
+) -> Past:
+    """The history of one record, for `history_card`, on the page that is asked for."""
+    cursor = words_in(request.query_params, "cursor") or None
+    found = await entries_of(session, request.user, record_type, record_id, also=also, cursor=cursor)
+    return Past(found, cursor, request.url.path, f"/history?record={record_type}:{record_id}")
 
 
 async def lines_of(session: AsyncSession, visitor: Visitor, entries: Sequence[Entry]) -> list[Line]:
@@ -182,7 +154,7 @@ def _line(entry: Entry, names: Names, zone: str, now: datetime, locale: str) -> 
         whom_of(entry),
         sentence_of(entry, names, locale),
         " · ".join(details) or None,
-        _way(entry, locale),
+        way_of(entry, locale),
         entry.reason,
         changes_of(entry, names, zone, now, locale),
         f"/history/{entry.id}",
@@ -209,12 +181,16 @@ def sentence_of(entry: Entry, names: Names, locale: str) -> str:
     return spoken.replace("{record}", names.of_record(entry) or "")
 
 
-def _way(entry: Entry, locale: str) -> dict[str, str] | None:
-    if entry.via in {Via.DIRECT, Via.SYSTEM}:
-        return None
-    label = words(locale).gettext("via %(way)s") % {"way": ways(locale).get(entry.via, entry.via)}
+def way_of(entry: Entry, locale: str) -> dict[str, str | None]:
+    """How it was done: directly, or through which stand-in, which leads on to all that was done that way."""
+    _ = words(locale).gettext
+    if entry.via == Via.DIRECT:
+        return {"href": None, "label": _("directly")}
+    if entry.via == Via.SYSTEM:
+        return {"href": None, "label": _("by the system itself")}
+    label = _("via %(way)s") % {"way": ways(locale).get(entry.via, entry.via)}
     if entry.via == Via.BINDING and entry.stand_in_id is not None:
-        return {"href": f"/history?record=bindings:{entry.stand_in_id}", "label": label}
+        return {"href": f"/bindings/{entry.stand_in_id}", "label": label}
     return {"href": f"/history?how={entry.via}", "label": label}
 
 
@@ -228,6 +204,8 @@ def changes_of(entry: Entry, names: Names, zone: str, now: datetime, locale: str
         if change == CHANGED:
             shown.append({"label": labels[key], "secret": True, "before": None, "after": None})
             continue
-        before, after = (names.of_value(key, value) or value_words(key, value, zone, now, locale) for value in change)
+        before, after = (
+            names.of_value(entry, key, value) or value_words(key, value, zone, now, locale) for value in change
+        )
         shown.append({"label": labels[key], "secret": False, "before": before, "after": after})
     return shown

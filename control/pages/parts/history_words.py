@@ -9,6 +9,7 @@ from control.clock_words import moment_words
 from control.words import words
 from tenants.policy import BindingReach, Look, StandIns
 from tenants.trail import Entry
+from tenants.verbs import Verb
 
 POLICIES = {"policy_stand_ins": StandIns, "policy_look": Look, "policy_binding_reach": BindingReach}
 
@@ -33,7 +34,33 @@ def record_kinds(locale: str) -> Mapping[str, str]:
         "apps": _("Apps"),
         "api_keys": _("API keys"),
         "invitations": _("Invitations"),
+        "email_changes": _("Changes of e-mail"),
+        "totps": _("Authenticator apps"),
+        "passkeys": _("Passkeys"),
+        "seat_limits": _("Seats"),
+        "numbers": _("Inbound numbers"),
+        "recordings": _("Call recordings"),
+        "playbooks": _("Playbooks"),
     }
+
+
+KINDS_OF = {"billing": ("licences", "seat_limits", "products"), "factors": ("totps", "passkeys")}
+"""Questions that several kinds of record answer together."""
+
+
+@lru_cache
+def kinds_asked(locale: str) -> Mapping[str, str]:
+    """What a reader may choose: kinds of record, and the questions over several of them."""
+    _ = words(locale).gettext
+    together = {"billing": _("Billing: licences, seats, products"), "factors": _("Second factors")}
+    return {**together, **record_kinds(locale)}
+
+
+@lru_cache
+def verbs_asked(locale: str) -> Mapping[str, str]:
+    """What can have been done, in the sentence that history says it with."""
+    _ = words(locale).gettext
+    return {verb.value: _(verb.sentence).replace("{record}", "…") for verb in Verb}
 
 
 @lru_cache
@@ -109,6 +136,30 @@ def field_labels(locale: str) -> Mapping[str, str]:
         "policy_second_factor": _("Second factor asked for"),
         "policy_notice": _("Notice to the user"),
         "policy_binding_days": _("Longest binding, in days"),
+        "policy_minutes": _("Longest impersonation, in minutes"),
+        "policy_require_factor": _("Second factor needed to sign in"),
+        "brand_name": _("Brand name"),
+        "brand_hue": _("Brand colour"),
+        "brand_support": _("Support contact"),
+        "brand_logo": _("Logo"),
+        "email_verified_at": _("E-mail verified"),
+        "factors_reset_at": _("Second factors reset"),
+        "confirmed_at": _("Confirmed"),
+        "agreed_at": _("Agreed"),
+        "cancelled_at": _("Cancelled"),
+        "applied_at": _("Applied"),
+        "seats": _("Seats"),
+        "e164": _("Inbound number"),
+        "note": _("Note"),
+        "direction": _("Direction"),
+        "party": _("Other party"),
+        "started_at": _("Began"),
+        "seconds": _("Seconds"),
+        "disposition": _("Disposition"),
+        "notes": _("Notes"),
+        "private": _("Private"),
+        "title": _("Title"),
+        "version": _("Version"),
     }
 
 
