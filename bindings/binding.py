@@ -102,55 +102,71 @@ class Binding(Record, Audited):
         ends_at: datetime | None = None,
         mode: str = "full",
     ) -> "Binding":
-        """Bind `user` to an extension, for every app or the chosen ones. Raises the guard's Refused.
+        """Bind oneself to an extension, for every app or the chosen ones. Raises the guard's Refused.
 
         Each live membership of the user is asked, the current one first; the first that the guard allows is pinned.
         """
         if actor.true is None or user.id != actor.true.user_id:
-            raise NotPermitted("You can set only your own binding.")
-        reason, ticket = reason_given(reason, asked=False), clean(ticket, "ticket")[:100] if ticket else None
-        pinned, found = await authorise(session, actor, user.id, extension, reason=reason, ticket=ticket, mode=mode)
-        subject = found.facts.subject
-        if subject is None:
-            raise OutOfReach
-        ends_at = _within_cap(ends_at, found.facts.policy.binding_days, now)
+            raise NotPermitted("This binds yourself only. Propose it to somebody else.")
+        asked = Wish.of(user, extension, apps, reason, ticket, ends_at, mode)
+        authorised = await authorise(
+            session, actor, user.id, extension, reason=asked.reason, ticket=asked.ticket, mode=mode
+        )
         # The person's row is the lock: of two bindings at once the later one takes over, and one stays live.
         await session.execute(sa.select(User.id).where(User.id == user.id).with_for_update())
-        chosen = sorted(app.id for app in apps) if apps else [EVERY_APP]
-        await _give_way(session, user.id, chosen, now)
+        await give_way(session, user.id, asked.app_ids, now)
+        return await cls.write(session, actor, asked, authorised, now, accepted_at=now)
+
+    @classmethod
+    async def write(
+        cls,
+        session: AsyncSession,
+        actor: Actor,
+        asked: "Wish",
+        authorised: tuple[Identity, Found],
+        now: datetime,
+        *,
+        accepted_at: datetime | None,
+    ) -> "Binding":
+        """Write down what the guard allowed: in force when it is accepted, a proposal until then."""
+        pinned, found = authorised
+        subject, extension = found.facts.subject, asked.extension
+        if subject is None:
+            raise OutOfReach
         binding = cls(
             id=await numbered(session, cls.__tablename__),
-            user_id=user.id,
+            user_id=asked.user.id,
             membership_id=pinned.membership_id,
             subject_membership_id=subject.membership_id,
             extension_id=extension.id,
             tenant_id=extension.tenant_id,
             made_by_id=actor.standing.membership_id,
-            accepted_at=now,
-            reason=reason,
-            ticket=ticket,
-            mode=mode,
+            accepted_at=accepted_at,
+            reason=asked.reason,
+            ticket=asked.ticket,
+            mode=asked.mode,
             actor_name=pinned.shown_name,
             subject_name=subject.name,
             tenant_name=subject.tenant_name,
             number=extension.number,
             created_at=now,
-            ends_at=ends_at,
+            ends_at=_within_cap(asked.ends_at, found.facts.policy.binding_days, now),
         )
         session.add(binding)
         record(
             session,
-            Verb.BOUND,
+            Verb.BOUND if accepted_at is not None else Verb.BINDING_PROPOSED,
             binding,
-            reason=reason,
-            ticket=ticket,
+            reason=asked.reason,
+            ticket=asked.ticket,
             subject=identity_of(subject),
             stand_in_id=binding.id,
-            apps=[app.client_id for app in apps] if apps else None,
+            apps=asked.client_ids,
         )
         await session.flush()
-        for app_id in chosen:
-            session.add(BindingApp(binding_id=binding.id, user_id=user.id, app_id=app_id))
+        live = True if accepted_at is not None else None
+        for app_id in asked.app_ids:
+            session.add(BindingApp(binding_id=binding.id, user_id=binding.user_id, app_id=app_id, live=live))
         await session.flush()
         return binding
 
@@ -197,6 +213,44 @@ class Binding(Record, Audited):
             raise NotPermitted("Only an admin may end this binding.")
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A binding as it is asked for: who becomes whom, at which apps, why and until when."""
+
+    user: User
+    extension: Extension
+    app_ids: list[int]
+    client_ids: list[str] | None
+    """The chosen apps by name; None for every app."""
+    reason: str | None
+    ticket: str | None
+    ends_at: datetime | None
+    mode: str
+
+    @classmethod
+    def of(
+        cls,
+        user: User,
+        extension: Extension,
+        apps: Sequence[App] | None,
+        reason: str | None,
+        ticket: str | None,
+        ends_at: datetime | None,
+        mode: str,
+    ) -> "Wish":
+        """What was typed, cleaned. Raises Invalid."""
+        return cls(
+            user,
+            extension,
+            sorted(app.id for app in apps) if apps else [EVERY_APP],
+            [app.client_id for app in apps] if apps else None,
+            reason_given(reason, asked=False),
+            clean(ticket, "ticket")[:100] if ticket else None,
+            ends_at,
+            mode,
+        )
+
+
 class BindingApp(Record):
     """Which app a live binding holds: one live binding per user and app, by a unique index."""
 
@@ -206,8 +260,8 @@ class BindingApp(Record):
     binding_id: Mapped[int] = mapped_column(Number, sa.ForeignKey("bindings.id"))
     user_id: Mapped[int] = mapped_column(Number, sa.ForeignKey("users.id"))
     app_id: Mapped[int] = mapped_column(Number)
-    live: Mapped[bool | None] = mapped_column(default=True)
-    """True while live, null after: nulls do not collide in a unique index."""
+    live: Mapped[bool | None]
+    """True while live, null before and after: nulls do not collide in a unique index."""
 
     @classmethod
     def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
@@ -219,8 +273,9 @@ class BindingApp(Record):
         return sa.or_(cls.user_id == reach.user_id, cls.binding_id.in_(theirs))
 
     def touches(self, reach: Reach) -> set[int] | None:
-        """One's own; others' end by their binding's verb."""
-        return set() if self.user_id == reach.user_id else None
+        """One's own; a proposed one holds nothing before its person says yes; others' end by their binding's verb."""
+        proposed = self.live is None and bool(sa.inspect(self).pending)
+        return set() if proposed or self.user_id == reach.user_id else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +382,7 @@ def broken(binding: Pinned, found: Found | None) -> Staleness | None:
 async def live_binding(session: AsyncSession | AsyncConnection, user_id: int, app_id: int | None) -> Binding | None:
     """The open binding of a person for an app (a chosen app beats every app), or for every app when None.
 
+    A proposal that waits for the person's answer comes first: it is not in force, and a page asks about it.
     From a bare connection it is a reading that no session knows, good for looking at alone.
     """
     asked = {"user": user_id, "app": EVERY_APP if app_id is None else app_id}
@@ -341,10 +397,10 @@ def _live(wanted: sa.Select[Any]) -> sa.Select[Any]:
         wanted.join(BindingApp, BindingApp.binding_id == Binding.id)
         .where(
             BindingApp.user_id == sa.bindparam("user"),
-            BindingApp.live.is_(True),
+            sa.or_(BindingApp.live.is_(True), sa.and_(Binding.accepted_at.is_(None), Binding.ended_at.is_(None))),
             BindingApp.app_id.in_([EVERY_APP, sa.bindparam("app")]),
         )
-        .order_by(BindingApp.app_id.desc())
+        .order_by(Binding.accepted_at.is_not(None), BindingApp.app_id.desc(), Binding.id.desc())
         .limit(1)
     )
 
@@ -354,8 +410,10 @@ _LIVE_ROW = _live(sa.select(*Binding.__table__.c))
 
 
 async def open_bindings(session: AsyncSession, user_id: int) -> list[Binding]:
-    """Every open binding of a person, newest first."""
-    wanted = sa.select(Binding).where(Binding.user_id == user_id, Binding.ended_at.is_(None))
+    """Every binding of a person that is in force, newest first; not those that wait for their answer."""
+    wanted = sa.select(Binding).where(
+        Binding.user_id == user_id, Binding.ended_at.is_(None), Binding.accepted_at.is_not(None)
+    )
     return list(await session.scalars(wanted.order_by(Binding.id.desc())))
 
 
@@ -367,7 +425,7 @@ async def find_binding(session: AsyncSession, binding_id: int) -> Binding:
     return binding
 
 
-async def _give_way(session: AsyncSession, user_id: int, chosen: list[int], now: datetime) -> None:
+async def give_way(session: AsyncSession, user_id: int, chosen: list[int], now: datetime) -> None:
     """A new binding takes its apps from the old ones; an old one that has none left is replaced.
 
     A new binding for every app takes all: whoever says "every app" means every app.

@@ -126,7 +126,7 @@ class Notice:
     """No login yet: a page says why. `error` is what the app is told instead under `prompt=none` or on "back"."""
 
     kind: str
-    """stale, choose, no_extension, no_licence, not_admin, not_yours, would_change"""
+    """stale, proposed, choose, no_extension, no_licence, not_admin, not_yours, would_change"""
     error: str
     sentence: str
     binding: Binding | None = None
@@ -176,6 +176,9 @@ async def resolve(
         if stale is not None:
             said.append(Step("binding", "stale", stale.sentence))
             return Notice("stale", "interaction_required", stale.sentence, binding=binding, rule=stale.rule)
+        if binding.accepted_at is None:
+            said.append(Step("binding", "proposed", f"waits for an answer: {binding.label}"))
+            return Notice("proposed", "interaction_required", "A binding waits for your answer.", binding=binding)
         said.append(Step("binding", "holds", f"bound to {binding.label}"))
         return await _bound(session, identities, binding, app, said)
     said.append(Step("binding", "none", "no binding for this app"))

@@ -193,6 +193,38 @@ class Membership(Record, Audited):
         await session.flush()
         return membership
 
+    @classmethod
+    async def sponsor(cls, session: AsyncSession, actor: Actor, customer: Tenant, now: datetime) -> "Membership":
+        """Give the actor's own user a profile in a customer below: operator there, as long as their own place is live.
+
+        It names its sponsor everywhere, may stand in for the people there, and manages nothing.
+        """
+        who = actor.standing
+        if actor.standing_in or actor.true is None or who.sponsor is not None or who.role not in ADMIN_ACCESS:
+            raise NotPermitted("Only admins and operators of an organization above make a profile in a company.")
+        if customer.kind != Kind.CUSTOMER or customer.path == who.path or not customer.path.startswith(who.path):
+            raise Invalid("A profile is made in a company below your organization.", field="tenant")
+        if customer.discarded_at is not None:
+            raise Conflict(f"{customer.name} is discarded.")
+        pair = sa.select(cls).where(cls.user_id == who.user_id, cls.tenant_id == customer.id)
+        found = (await session.scalars(pair)).one_or_none()
+        if found is not None and found.discarded_at is None:
+            raise Conflict(f"You have a place in {customer.name} already.")
+        if found is not None:
+            await require_level(session, actor, found.discarded_level_id)
+        user = await session.get_one(User, who.user_id)
+        profile = found or cls(
+            id=await numbered(session, cls.__tablename__), user_id=who.user_id, tenant_id=customer.id, created_at=now
+        )
+        profile.discarded_at = profile.discarded_level_id = None
+        profile.role, profile.sponsor_id = Role.OPERATOR.value, who.membership_id
+        profile.role_given_by_id, profile.role_given_at = who.membership_id, now
+        profile.user, profile.tenant = user, customer
+        session.add(profile)
+        record(session, Verb.MEMBERSHIP_SPONSORED, profile, sponsor=who.tenant_name)
+        await session.flush()
+        return profile
+
     async def change_role(self, session: AsyncSession, actor: Actor, role: Role, now: datetime) -> None:
         """Give another role, within what the actor may grant and outranks. One's own last admin role stays."""
         tenant = await session.get_one(Tenant, self.tenant_id)
@@ -352,6 +384,15 @@ def _require_rank(actor: Actor, membership: Membership, tenant: Tenant) -> None:
     strictly_below = who is not None and tenant.path != who.path and tenant.path.startswith(who.path)
     same_and_above = who is not None and tenant.path == who.path and _outranks(who, membership)
     if not (strictly_below or same_and_above):
+        raise NotPermitted("Your role is not above theirs.", rule="rank")
+
+
+def require_rank_over(actor: Actor, membership: Membership, tenant: Tenant) -> None:
+    """Strictly above the membership's tenant, or of a role above theirs in the same one; never merely a peer."""
+    who = actor.apparent
+    below = who is not None and tenant.path != who.path and tenant.path.startswith(who.path)
+    outranked = who is not None and tenant.path == who.path and above(who.role, Role(membership.role))
+    if not (below or outranked):
         raise NotPermitted("Your role is not above theirs.", rule="rank")
 
 

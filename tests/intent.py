@@ -248,6 +248,9 @@ PAGES = {
     # Stand-ins
     "GET /bindings": may(SEES),
     "POST /bindings/{binding_id}/release": may(EVERYBODY, also=ITS_SUBJECT, but=NOT_THEIRS_TO_END),
+    # Proposed to somebody else: for everybody but them it is not here
+    "POST /bindings/{binding_id}/accept": may(EVERYBODY, only={}),
+    "POST /bindings/{binding_id}/decline": may(EVERYBODY, only={}),
     # Undo of one's own release, and nobody released this one
     "POST /bindings/{binding_id}/again": may(STANDS_IN, only={}),
     "GET /users/{user_id}/bindings": may(SEES),

@@ -11,12 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.apps import App
 from bindings.binding import EVERY_APP, Binding, BindingApp, find_binding, staleness
+from bindings.proposal import propose
 from control.api.apps import known_client
 from control.api.doors import Asked, Session, acting, creates, reads, removes
 from control.api.extensions import ExtensionShape, extensions_reached
 from control.api.lists import Asking, page
 from control.api.shapes import Id, Listed, Moment, Named, PathId, PersonNamed, Sent, Text, people_reached, utc
 from control.doors import SIGNED_IN
+from control.pages.parts.proposed import tell_of_proposal
 from tenants.people import find_user
 from tenants.phones import find_extension
 from tenants.roles import Permission
@@ -47,6 +49,8 @@ class BindingShape(Struct):
     ticket: str | None
     mode: str
     created_at: datetime
+    accepted_at: datetime | None
+    """When it came into force; null while a colleague has not answered the proposal."""
     ends_at: datetime | None
     last_used_at: datetime | None
     ended_at: datetime | None
@@ -87,12 +91,17 @@ async def show_binding(request: Asked, session: Session, binding_id: PathId) -> 
 
 @creates("/bindings", may=Permission.STAND_IN, outlives=True, scope="stand_in", summary="Bind to an extension")
 async def make_binding(request: Asked, session: Session, data: JSONBody[NewBinding]) -> BindingShape:
-    """From the next login, every app (or the chosen ones) opens as the extension's user. Asks the guard."""
+    """From the next login, every app (or the chosen ones) opens as the extension's user. Asks the guard.
+
+    For a colleague it is a proposal: `accepted_at` stays null until they accept it at their next login.
+    """
     user, extension = await find_user(session, data.user), await find_extension(session, data.extension)
     apps = None if data.apps is None else [await known_client(session, client_id) for client_id in data.apps]
-    binding = await Binding.make(
+    actor = acting(request)
+    own = actor.true is not None and actor.true.user_id == user.id
+    binding = await (Binding.make if own else propose)(
         session,
-        acting(request),
+        actor,
         user,
         extension,
         request.user.now,
@@ -101,6 +110,8 @@ async def make_binding(request: Asked, session: Session, data: JSONBody[NewBindi
         ticket=data.ticket,
         ends_at=utc(data.ends_at, "ends_at"),
     )
+    if not own:
+        await tell_of_proposal(request.app.state.house, session, actor, binding, request.user.now)
     return (await _shapes(session, [binding], request.user.now))[0]
 
 
@@ -129,6 +140,7 @@ async def _shapes(session: AsyncSession, bindings: Sequence[Binding], now: datet
             each.ticket,
             each.mode,
             each.created_at,
+            each.accepted_at,
             each.ends_at,
             each.last_used_at,
             each.ended_at,

@@ -240,7 +240,7 @@ async def _notice(session: AsyncSession, asking: Asking, notice: Notice) -> Resp
         return asking.refuse(notice.error, notice.sentence)
     if notice.kind == "stale":
         await _end_stale(session, asking, notice)
-    elif notice.kind != "choose":
+    elif notice.kind not in {"choose", "proposed"}:
         _mark_refused(session, asking, notice)
     await look_around(session, asking.visitor)
     actor, _ = asking.visitor.actor, speech(asking.request)

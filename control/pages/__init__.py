@@ -23,6 +23,7 @@ from control.pages import (
     own_sign_ins,
     password,
     phone_systems,
+    proposals,
     prove,
     resolve,
     setup,
@@ -38,6 +39,7 @@ def routes() -> list[ControllerRouterHandler]:
     """Every page's doors."""
     return [
         *sign_in.ROUTES,
+        *proposals.ROUTES,
         *prove.ROUTES,
         *setup.ROUTES,
         *acting.ROUTES,

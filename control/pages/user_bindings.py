@@ -1,17 +1,16 @@
 """The User Bindings tab: whose extension one's own app logins open as, and what stood there before."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 import sqlalchemy as sa
 from litestar import Request, Response, get, post
-from litestar.response import Redirect
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.binding import Binding
 from control.pages.parts.binding_form import FIELDS, bind, choices_for
 from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.forms import errors_of
+from control.pages.parts.proposed import may_propose, tell_of_proposal
 from control.pages.parts.session import Session, changing
 from control.pages.parts.shown_bindings import may_bind, shown
 from control.pages.parts.user_tabs import crumbs, user_tabs
@@ -34,36 +33,40 @@ async def tab(request: Request[Visitor, Any, Any], session: Session, user_id: Id
     return await show(request, session, user_id, Fields({**typed, "apps": apps}))
 
 
-@post("/users/{user_id:int}/bindings", may=Permission.STAND_IN, outlives=True, include_in_schema=False)
+@post(
+    "/users/{user_id:int}/bindings",
+    may=Permission.STAND_IN,
+    outlives=True,
+    proof=True,
+    proof_at="/users/{user_id}/bindings",
+    proof_keeps=FIELDS,
+    include_in_schema=False,
+)
 async def save(request: Request[Visitor, Any, Any], user_id: Id) -> Response[Any]:
     """Bind oneself; what a rule refuses comes back as the same form with the rule's sentence."""
     fields, visitor = await read_fields(request), request.user
     if visitor.actor is None:
         raise OutOfReach
-    if visitor.sign_in is not None and not visitor.sign_in.fresh(visitor.now):
-        return prove_again(user_id, fields)
     try:
         async with changing(request) as session:
             binding = await bind(session, visitor.actor, user_id, fields, visitor.now)
+            if binding.accepted_at is None:
+                await tell_of_proposal(request.app.state.house, session, visitor.actor, binding, visitor.now)
     except OutOfReach:
         raise
     except Refusal as refusal:
         async with changing(request) as session:
             return await show(request, session, user_id, fields, refusal)
     _ = speech(request)
+    if binding.accepted_at is None:
+        said = _("Proposed. %(who)s answers it at their next login to an app.") % {"who": binding.actor_name}
+        return see_other(request, f"/users/{user_id}/bindings", say=said)
     said = _("Saved. From your next login your apps open as %(name)s, ext %(number)s at %(tenant)s.") % {
         "name": binding.subject_name,
         "number": binding.number,
         "tenant": binding.tenant_name,
     }
     return see_other(request, f"/users/{user_id}/bindings", say=said)
-
-
-def prove_again(user_id: int, fields: Fields) -> Response[Any]:
-    """The last proof is too old for a stand-in: the password first, then the form as it was."""
-    typed = {name: fields.all(name) for name in FIELDS if fields.all(name)}
-    back = f"/users/{user_id}/bindings?{urlencode(typed, doseq=True)}"
-    return Redirect("/sign-in", query_params={"next": back, "reauth": "1"}, status_code=303)
 
 
 async def show(
@@ -79,7 +82,7 @@ async def show(
         raise OutOfReach
     user = await find_user(session, user_id)
     own = visitor.user is not None and visitor.user.id == user.id
-    settable = own and may_bind(visitor.actor)
+    settable = may_bind(visitor.actor) and (own or await may_propose(session, visitor.actor, user))
     theirs = sa.select(Binding).where(Binding.user_id == user.id).order_by(Binding.id.desc())
     now_open = await session.scalars(theirs.where(Binding.ended_at.is_(None)))
     ended = await session.scalars(theirs.where(Binding.ended_at.is_not(None)).limit(KEPT))

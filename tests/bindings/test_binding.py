@@ -327,7 +327,7 @@ async def test_the_database_itself_holds_one_live_per_person_and_app(store: Stor
     number = await bind(store, cast, "Olaf", "Bakery", "201")
     with pytest.raises(sa.exc.IntegrityError):
         async with house_work(store) as session:
-            session.add(BindingApp(binding_id=number, user_id=cast.user("Olaf").id, app_id=0))
+            session.add(BindingApp(binding_id=number, user_id=cast.user("Olaf").id, app_id=0, live=True))
 
 
 # Releasing

@@ -11,6 +11,7 @@ from sqlalchemy.orm import joinedload
 
 from bindings.apps import App
 from bindings.binding import Binding
+from bindings.proposal import propose
 from control.clock_words import local, zone_of
 from control.pages.parts.fields import Fields
 from tenants.actor import Actor
@@ -103,13 +104,17 @@ def _label(extension: Extension) -> str:
 
 
 async def bind(session: AsyncSession, actor: Actor, user_id: int, fields: Fields, now: datetime) -> Binding:
-    """What the form asks for. Raises the guard's refusal, Invalid for what was left out, OutOfReach."""
+    """What the form asks for: one's own binding at once, a colleague's as a proposal that they answer.
+
+    Raises the guard's refusal, Invalid for what was left out, OutOfReach.
+    """
     user = await find_user(session, user_id)
     number = fields.number("extension")
     if number is None:
         raise Invalid("Choose an extension.", field="extension")
     extension = await find_extension(session, number)
-    return await Binding.make(
+    own = actor.true is not None and actor.true.user_id == user.id
+    return await (Binding.make if own else propose)(
         session,
         actor,
         user,

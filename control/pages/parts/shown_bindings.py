@@ -37,6 +37,8 @@ class ShownBinding:
     ended_cause: str | None
     stale: str | None
     """Why it no longer holds, while it is still open."""
+    waits: bool
+    """Proposed, and not answered yet."""
     own: bool
     """Whether it is the reader's."""
     endable: bool
@@ -73,6 +75,7 @@ async def shown(session: AsyncSession, bindings: Sequence[Binding], actor: Actor
                 ended_at=binding.ended_at,
                 ended_cause=binding.ended_cause,
                 stale=stale.sentence if stale else None,
+                waits=binding.accepted_at is None and binding.ended_at is None,
                 own=actor.true is not None and actor.true.user_id == binding.user_id,
                 endable=_endable(binding, actor, fellows),
                 in_reach=binding.user_id in seen,
