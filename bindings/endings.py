@@ -47,8 +47,9 @@ class Stops:
     """By its people or to them: they go stale, and are over once a login has met them."""
 
 
-async def what_stops(session: AsyncSession, tenant: Tenant, scope: Scope, now: datetime) -> Stops:
-    """What `suspend_tenant` would stop now."""
+async def what_stops(session: AsyncSession, actor: Actor, tenant: Tenant, scope: Scope, now: datetime) -> Stops:
+    """What `suspend_tenant` would stop now. Refuses as it would."""
+    tenant.require_closable(actor)
     members = _members_of_tenant(tenant, scope)
     beneath = sa.select(Tenant.id).where(
         below(Tenant.path, tenant.path), Tenant.id != tenant.id, Tenant.discarded_at.is_(None)

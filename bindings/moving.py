@@ -203,9 +203,17 @@ class Move:
     """It is closed from above now, and would not be there."""
 
 
-async def what_moves(session: AsyncSession, actor: Actor, tenant: Tenant, parent: Tenant, now: datetime) -> Move:
+async def what_moves(
+    session: AsyncSession,
+    actor: Actor,
+    tenant: Tenant,
+    parent: Tenant,
+    now: datetime,
+    *,
+    expected_parent_id: int | None = None,
+) -> Move:
     """What `move_tenant` would do now. Refuses as it would."""
-    await tenant.require_movable(session, actor, parent)
+    await tenant.require_movable(session, actor, parent, expected_parent_id)
     await _require_seats(session, tenant, parent)
     border = _border(tenant, parent, now)
     old_parent = await session.get_one(Tenant, tenant.parent_id)

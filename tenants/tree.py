@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
-from tenants.actor import Actor
+from tenants.actor import Actor, Identity
 from tenants.policy import Policy, PolicyColumns
 from tenants.reach import Extent, Reach, below
 from tenants.records import Audited, Number, Path, Record
@@ -227,9 +227,7 @@ class Tenant(Record, Audited, PolicyColumns):
         self, session: AsyncSession, actor: Actor, scope: Scope, reason: str, now: datetime
     ) -> "Suspension":
         """Close this tenant, or it and all below. It can be lifted only at the actor's level or above."""
-        who = actor.apparent
-        if who is None or self.path == who.path or self.kind == Kind.PLATFORM:
-            raise Conflict("An organization cannot suspend itself.", rule="own_hand")
+        who = self.require_closable(actor)
         row = Suspension(
             tenant_id=self.id,
             scope=scope.value,
@@ -242,6 +240,13 @@ class Tenant(Record, Audited, PolicyColumns):
         record(session, Verb.TENANT_SUSPENDED, row, reason=reason.strip())
         await session.flush()
         return row
+
+    def require_closable(self, actor: Actor) -> Identity:
+        """Who may close it: somebody above. Nobody closes the root, or where they themselves are."""
+        who = actor.apparent
+        if who is None or self.path == who.path or self.kind == Kind.PLATFORM:
+            raise Conflict("An organization cannot suspend itself.", rule="own_hand")
+        return who
 
     async def discard(self, session: AsyncSession, actor: Actor, now: datetime) -> None:
         """Access goes at once, the record stays; its short name is free again. The root and one's own tenant stay."""

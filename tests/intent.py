@@ -99,8 +99,11 @@ API = {
     "GET /api/v1/tenants/{tenant_id}": may(SEES, 200),
     "POST /api/v1/tenants": may(ADMINS, 201, sent={"parent": "$parent", "kind": "customer", "name": "New"}, above=True),
     "PATCH /api/v1/tenants/{tenant_id}": may(ADMINS, 200, sent={"name": "Renamed", "policy": {"ticket": True}}),
-    "POST /api/v1/tenants/{tenant_id}/suspension": may(ADMINS, 201, sent={"reason": "unpaid"}, but=OWN_HAND),
+    "POST /api/v1/tenants/{tenant_id}/suspension": may(ADMINS, 201, sent={"reason": "unpaid since May"}, but=OWN_HAND),
     "DELETE /api/v1/tenants/{tenant_id}/suspension": may(ADMINS, 409),
+    "GET /api/v1/tenants/{tenant_id}/suspensions": may(SEES, 200),
+    # It is under that parent already; the parent has to be in reach
+    "POST /api/v1/tenants/{tenant_id}/move": may(ADMINS, 409, sent={"parent": "$parent"}, above=True),
     "DELETE /api/v1/suspensions/{suspension_id}": may(ADMINS, 409),
     "POST /api/v1/tenants/{tenant_id}/discard": may(ADMINS, 200, but=OWN_HAND),
     "POST /api/v1/tenants/{tenant_id}/undiscard": may(ADMINS, 409),
@@ -180,6 +183,8 @@ PAGES = {
     "POST /sign-out": may(EVERYBODY),
     "POST /sign-out/everywhere": may(EVERYBODY),
     "GET /acting": may(EVERYBODY, 200, stranger=frozenset({401})),
+    "GET /account/profiles": may(EVERYBODY),
+    "POST /account/profiles": may(EVERYBODY),
     # The tree
     "GET /companies": may(SEES),
     "GET /companies/new": may(ADMINS),
@@ -247,8 +252,11 @@ PAGES = {
     "POST /apps/{app_id}/discard": may(ADMINS),
     # Stand-ins
     "GET /bindings": may(SEES),
+    "GET /bindings/{binding_id}": may(EVERYBODY, also=ITS_SUBJECT),
     "POST /bindings/{binding_id}/release": may(EVERYBODY, also=ITS_SUBJECT, but=NOT_THEIRS_TO_END),
     # Proposed to somebody else: for everybody but them it is not here
+    # A profile in a company below: Boris is in it, Bruno and the auditors are not above it
+    "POST /companies/{tenant_id}/profile": may(STANDS_IN, but={"Boris": 422, "Bruno": 403}),
     "POST /bindings/{binding_id}/accept": may(EVERYBODY, only={}),
     "POST /bindings/{binding_id}/decline": may(EVERYBODY, only={}),
     # Undo of one's own release, and nobody released this one

@@ -19,7 +19,9 @@ from control.api import (
     licences,
     me,
     memberships,
+    moves,
     phone_systems,
+    suspensions,
     teams,
     tenants,
     users,
@@ -30,7 +32,7 @@ from tenants.refusals import Conflict, Invalid, OutOfReach
 
 NOUNS = {
     "me": me.ROUTES,
-    "tenants": tenants.ROUTES,
+    "tenants": [*tenants.ROUTES, *suspensions.ROUTES, *moves.ROUTES],
     "users": users.ROUTES,
     "invitations": invitations.ROUTES,
     "memberships": memberships.ROUTES,

@@ -102,13 +102,14 @@ def _changes(method: Callable[..., HTTPRouteHandler], path: str, **said: Any) ->
 def once(handler: Handler) -> Handler:
     """Keep the answer in the change's own transaction, and give it again to the same request with the same key.
 
-    Of two at once the second waits for the first: the unique key is claimed before anything is done.
+    Of two at once the second waits for the first: the unique key is claimed before anything is done. A dry run does
+    nothing, so it claims nothing.
     """
 
     @functools.wraps(handler)
     async def answered(*, request: Asked, session: AsyncSession, **rest: Any) -> Any:
         key = request.headers.get("idempotency-key")
-        if key is None:
+        if key is None or rest.get("dry_run"):
             return await handler(request=request, session=session, **rest)
         claim = await _claim(request, session, _checked(key))
         if claim.status:

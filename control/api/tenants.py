@@ -13,16 +13,16 @@ from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings import endings
-from control.api.doors import Asked, Session, acting, alters, creates, reads, removes
+from control.api.doors import Asked, Session, acting, alters, creates, reads
 from control.api.lists import Asking, page
-from control.api.shapes import Id, Listed, Named, PathId, Sent, Text, given, refer, tenants_named
+from control.api.shapes import Id, Listed, Named, PathId, Sent, Text, given, tenants_named
+from control.api.suspensions import SuspensionShape, live_suspensions, suspension_shapes
 from control.paging import LARGEST
 from tenants.identities import closed_paths
 from tenants.protections import in_words, tighten
-from tenants.refusals import Conflict, Invalid, NotPermitted, OutOfReach
+from tenants.refusals import Invalid, NotPermitted
 from tenants.roles import Permission
-from tenants.text import reason_given
-from tenants.tree import Kind, Scope, Suspension, Tenant, find_tenant
+from tenants.tree import Kind, Tenant, find_tenant
 
 MANAGE, SEE = Permission.MANAGE_TENANTS, Permission.SEE_TENANTS
 
@@ -38,17 +38,6 @@ class TenantPolicy(Struct):
     second_factor: bool
     notice: bool
     binding_days: int | None
-
-
-class SuspensionShape(Struct):
-    """One reason why a tenant is closed; several may stack."""
-
-    id: int
-    tenant: Named
-    scope: str
-    reason: str
-    created_at: datetime
-    lifted_at: datetime | None
 
 
 class TenantShape(Struct):
@@ -99,13 +88,6 @@ class TenantChange(Sent):
     policy: PolicyChange | UnsetType = UNSET
 
 
-class NewSuspension(Sent):
-    """Why a tenant is closed, and how far."""
-
-    reason: Text
-    scope: Literal["staff", "all"] = "all"
-
-
 @reads("/tenants", may=SEE, summary="List the tenants in reach")
 async def list_tenants(
     session: Session,
@@ -130,7 +112,7 @@ async def list_tenants(
 @reads("/tenants/{tenant_id:int}", may=SEE, summary="Show a tenant")
 async def show_tenant(session: Session, tenant_id: PathId) -> TenantShape:
     """The tenant, when in reach."""
-    return await _shape(session, await find_tenant(session, tenant_id))
+    return await tenant_shape(session, await find_tenant(session, tenant_id))
 
 
 @creates("/tenants", may=MANAGE, outlives=True, summary="Found a tenant")
@@ -138,7 +120,7 @@ async def found_tenant(request: Asked, session: Session, data: JSONBody[NewTenan
     """A new tenant under `parent`, where its kind may sit."""
     parent = await find_tenant(session, data.parent)
     tenant = await Tenant.found(session, parent, Kind(data.kind), data.name, data.slug, request.user.now)
-    return await _shape(session, tenant)
+    return await tenant_shape(session, tenant)
 
 
 @alters("/tenants/{tenant_id:int}", may=MANAGE, outlives=True, summary="Change a tenant's name, slug, zone or rules")
@@ -156,43 +138,7 @@ async def change_tenant(
         if not acting(request).may(Permission.MANAGE_POLICY):
             raise NotPermitted("Your role may not change these rules.")
         await tighten(session, tenant, given(policy))
-    return await _shape(session, tenant)
-
-
-@creates("/tenants/{tenant_id:int}/suspension", may=MANAGE, outlives=True, summary="Suspend a tenant")
-async def suspend_tenant(
-    request: Asked, session: Session, tenant_id: PathId, data: JSONBody[NewSuspension]
-) -> SuspensionShape:
-    """Close it (scope `staff`), or it and all below (`all`): sign-ins, logins and keys there end at once."""
-    tenant, scope = await find_tenant(session, tenant_id), Scope(data.scope)
-    reason = reason_given(data.reason, asked=False)
-    if reason is None:
-        raise Invalid("Say why.", field="reason")
-    row = await endings.suspend_tenant(session, acting(request), tenant, scope, reason, request.user.now)
-    return _suspension(row, tenant)
-
-
-@removes("/tenants/{tenant_id:int}/suspension", may=MANAGE, outlives=True, summary="Lift a tenant's suspensions")
-async def lift_suspensions(request: Asked, session: Session, tenant_id: PathId) -> None:
-    """Lift every suspension of this tenant that was set at your level or below; those set above stay."""
-    tenant, lifted, above = await find_tenant(session, tenant_id), 0, None
-    for row in await _live_suspensions(session, [tenant.id]):
-        try:
-            await row.lift(session, acting(request), request.user.now)
-            lifted += 1
-        except NotPermitted as refusal:
-            above = refusal
-    if not lifted:
-        raise above or Conflict(f"{tenant.name} is not suspended.")
-
-
-@removes("/suspensions/{suspension_id:int}", may=MANAGE, outlives=True, summary="Lift one suspension")
-async def lift_suspension(request: Asked, session: Session, suspension_id: PathId) -> None:
-    """Lift one of several that stack. Nothing that it ended comes back."""
-    row = await session.get(Suspension, suspension_id)
-    if row is None:
-        raise OutOfReach
-    await row.lift(session, acting(request), request.user.now)
+    return await tenant_shape(session, tenant)
 
 
 @creates("/tenants/{tenant_id:int}/discard", may=MANAGE, outlives=True, summary="Discard a tenant", status=200)
@@ -200,7 +146,7 @@ async def discard_tenant(request: Asked, session: Session, tenant_id: PathId) ->
     """Access goes at once, the record stays."""
     tenant = await find_tenant(session, tenant_id)
     await endings.discard_tenant(session, acting(request), tenant, request.user.now)
-    return await _shape(session, tenant)
+    return await tenant_shape(session, tenant)
 
 
 @creates("/tenants/{tenant_id:int}/undiscard", may=MANAGE, outlives=True, summary="Undiscard a tenant", status=200)
@@ -208,19 +154,21 @@ async def undiscard_tenant(request: Asked, session: Session, tenant_id: PathId) 
     """The record comes back, without keys or bindings."""
     tenant = await find_tenant(session, tenant_id)
     await endings.undiscard_tenant(session, acting(request), tenant, request.user.now)
-    return await _shape(session, tenant)
+    return await tenant_shape(session, tenant)
 
 
-async def _shape(session: AsyncSession, tenant: Tenant) -> TenantShape:
+async def tenant_shape(session: AsyncSession, tenant: Tenant) -> TenantShape:
+    """A tenant in its shape."""
     return (await _shapes(session, [tenant]))[0]
 
 
 async def _shapes(session: AsyncSession, tenants: Sequence[Tenant]) -> list[TenantShape]:
     parents = await tenants_named(session, [tenant.parent_id for tenant in tenants])
     shut = await closed_paths(session, [tenant.path for tenant in tenants])
-    suspensions: dict[int, list[Suspension]] = {}
-    for row in await _live_suspensions(session, [tenant.id for tenant in tenants]):
-        suspensions.setdefault(row.tenant_id, []).append(row)
+    suspensions: dict[int, list[SuspensionShape]] = {}
+    live = await live_suspensions(session, [tenant.id for tenant in tenants])
+    for suspension in await suspension_shapes(session, live):
+        suspensions.setdefault(suspension.tenant.id, []).append(suspension)
     return [
         TenantShape(
             tenant.id,
@@ -233,19 +181,10 @@ async def _shapes(session: AsyncSession, tenants: Sequence[Tenant]) -> list[Tena
             msgspec.convert(in_words(tenant), TenantPolicy),
             tenant.created_at,
             tenant.discarded_at,
-            [_suspension(row, tenant) for row in suspensions.get(tenant.id, [])],
+            suspensions.get(tenant.id, []),
         )
         for tenant in tenants
     ]
-
-
-async def _live_suspensions(session: AsyncSession, tenant_ids: Sequence[int]) -> Sequence[Suspension]:
-    wanted = sa.select(Suspension).where(Suspension.tenant_id.in_(tenant_ids), Suspension.lifted_at.is_(None))
-    return (await session.scalars(wanted.order_by(Suspension.id))).all()
-
-
-def _suspension(row: Suspension, tenant: Tenant) -> SuspensionShape:
-    return SuspensionShape(row.id, refer(tenant), row.scope, row.reason, row.created_at, row.lifted_at)
 
 
 @cache
@@ -258,9 +197,6 @@ ROUTES = [
     show_tenant,
     found_tenant,
     change_tenant,
-    suspend_tenant,
-    lift_suspensions,
-    lift_suspension,
     discard_tenant,
     undiscard_tenant,
 ]

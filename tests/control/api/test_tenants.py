@@ -109,7 +109,7 @@ async def test_a_binding_into_a_suspended_tenant_is_stale_and_says_why(api: Api)
 
 async def test_olaf_cannot_lift_what_nora_set(api: Api) -> None:
     nora, olaf, bakery = await api.as_("Nora"), await api.as_("Olaf"), api.cast.tenant("Bakery").id
-    hers = (await nora.post(f"/tenants/{bakery}/suspension", {"reason": "fraud"})).json()["id"]
+    hers = (await nora.post(f"/tenants/{bakery}/suspension", {"reason": "suspected fraud"})).json()["id"]
     refused = await olaf.delete(f"/suspensions/{hers}")
     assert (refused.status_code, refused.json()["rule"]) == (403, "level")
     assert (await olaf.delete(f"/tenants/{bakery}/suspension")).status_code == 403
@@ -117,17 +117,17 @@ async def test_olaf_cannot_lift_what_nora_set(api: Api) -> None:
 
 async def test_of_two_suspensions_one_lifted_leaves_the_other(api: Api) -> None:
     nora, olaf, bakery = await api.as_("Nora"), await api.as_("Olaf"), api.cast.tenant("Bakery").id
-    await nora.post(f"/tenants/{bakery}/suspension", {"reason": "fraud"})
-    await olaf.post(f"/tenants/{bakery}/suspension", {"reason": "unpaid"})
+    await nora.post(f"/tenants/{bakery}/suspension", {"reason": "suspected fraud"})
+    await olaf.post(f"/tenants/{bakery}/suspension", {"reason": "unpaid since June"})
     assert (await olaf.delete(f"/tenants/{bakery}/suspension")).status_code == 204
     left = (await olaf.get(f"/tenants/{bakery}")).json()
     assert left["closed"] is True
-    assert [each["reason"] for each in left["suspensions"]] == ["fraud"]
+    assert [each["reason"] for each in left["suspensions"]] == ["suspected fraud"]
 
 
 async def test_nobody_suspends_or_discards_their_own_organization(api: Api) -> None:
     olaf, oak = await api.as_("Olaf"), api.cast.tenant("Oak").id
-    assert (await olaf.post(f"/tenants/{oak}/suspension", {"reason": "holiday"})).status_code == 409
+    assert (await olaf.post(f"/tenants/{oak}/suspension", {"reason": "a long holiday"})).status_code == 409
     assert (await olaf.post(f"/tenants/{oak}/discard")).status_code == 409
     assert (await olaf.delete(f"/tenants/{oak}/suspension")).status_code == 409
 
