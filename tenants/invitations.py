@@ -1,22 +1,33 @@
-"""Invitations: creating a person is always an invitation, with the same words whether the address is known or not."""
+"""Invitations: creating a person is always an invitation, with the same words whether the address is known or not.
 
+The letter's link proves that whoever opens it reads that mailbox. A copied link proves nothing: it shows the way.
+"""
+
+import hmac
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
 
 from tenants.actor import Actor
+from tenants.credentials import digest, new_secret
+from tenants.identities import live_identities
+from tenants.links import Link, Purpose
 from tenants.reach import Extent, Reach
 from tenants.records import Audited, Number, Record
-from tenants.refusals import Conflict, Invalid, NotPermitted, OutOfReach
-from tenants.roles import Role, grants
+from tenants.refusals import Conflict, Invalid, NotPermitted, OutOfReach, TooMany
+from tenants.roles import Permission, Role, grants
 from tenants.text import email_address, named
-from tenants.trail import numbered, record
-from tenants.tree import Kind, Tenant
+from tenants.trail import Entry, numbered, record
+from tenants.tree import Kind, Tenant, closed
 from tenants.verbs import Verb
 
 LIVES = timedelta(days=7)
+HOUR = timedelta(hours=1)
+MOST_AN_HOUR = 300
+"""Letters and links that one inviter may send or make in an hour."""
 
 
 class Invitation(Record, Audited):
@@ -73,22 +84,19 @@ class Invitation(Record, Audited):
         extension_id: int | None = None,
     ) -> "Invitation":
         """An invitation-to-be. Looks at nothing outside the tenant, so it cannot tell whether the address is known."""
-        who = actor.apparent
-        if actor.true is not None and (who is None or not grants(who.role, role)):
-            raise NotPermitted(f"Your role may not grant {role}.", rule="rank")
+        _require_grant(actor, role)
         tenant = await session.get(Tenant, tenant_id)
         if tenant is None:
             raise OutOfReach
+        if tenant.discarded_at is not None:
+            raise Conflict(f"{tenant.name} is discarded.")
         if role is Role.OPERATOR and tenant.kind == Kind.CUSTOMER:
             raise Invalid("An operator belongs to an organization above, not to a company.", field="role")
         address = email_address(email)
-        waiting = sa.select(cls).where(
-            cls.tenant_id == tenant_id,
-            cls.email == address,
-            cls.accepted_at.is_(None),
-            cls.revoked_at.is_(None),
-        )
+        waiting = sa.select(cls).where(cls.tenant_id == tenant_id, cls.email == address, cls.waiting())
         same = (await session.scalars(waiting)).first()
+        if same is not None and (same.role != role or extension_id not in {None, same.extension_id}):
+            raise Conflict(f"{address} is invited to {tenant.name} already, in another way. Revoke that first.")
         if same is not None:
             return same
         invitation = cls(
@@ -106,12 +114,163 @@ class Invitation(Record, Audited):
         await session.flush()
         return invitation
 
-    async def revoke(self, session: AsyncSession, actor: Actor, now: datetime) -> None:
-        """Take it back; nobody can accept it any more. By who might have given that role."""
+    @classmethod
+    def waiting(cls) -> sa.ColumnElement[bool]:
+        """Neither accepted nor taken back, however old."""
+        return sa.and_(cls.accepted_at.is_(None), cls.revoked_at.is_(None))
+
+    @property
+    def open(self) -> bool:
+        """Neither accepted nor taken back, however old."""
+        return self.accepted_at is None and self.revoked_at is None
+
+    def expired(self, now: datetime) -> bool:
+        """Its letter is too old; it may be sent again."""
+        return self.expires_at is not None and self.expires_at <= now
+
+    def require_sender(self, actor: Actor) -> None:
+        """By who might have given that role, and while it is open."""
         if not grants(actor.standing.role, Role(self.role)):
             raise NotPermitted("Your role could not have sent this invitation.", rule="rank")
-        if self.accepted_at is not None or self.revoked_at is not None:
+        if not self.open:
             raise Conflict("This invitation is no longer open.")
+
+    async def copy_link(self, session: AsyncSession, actor: Actor, now: datetime) -> str:
+        """A link to show once; returns its secret. It shows its holder the way, and proves nobody's address."""
+        self.require_sender(actor)
+        await require_allowance(session, actor, 1, now)
+        await Link.spend(session, Purpose.JOIN, now, about_id=self.id)
+        secret = await Link.make(session, Purpose.JOIN, LIVES, now, about_id=self.id)
+        self.invited_by_id = actor.standing.membership_id
+        record(session, Verb.INVITATION_LINK_MADE, self)
+        await session.flush()
+        return secret
+
+    async def voucher(self, session: AsyncSession) -> Actor | None:
+        """Who stands behind it, as they are now; None when nobody does any more, or its tenant is closed."""
+        if await closed(session, self.tenant.path):
+            return None
+        if self.invited_by_id is None:
+            return Actor.house("invitation")
+        for identity in await live_identities(session, membership_id=self.invited_by_id):
+            inviter = Actor.of(identity)
+            if inviter.may(Permission.INVITE_MEMBERS) and inviter.reach().holds(self.tenant.path):
+                return inviter if grants(identity.role, Role(self.role)) else None
+        return None
+
+    async def accept(
+        self, session: AsyncSession, membership_id: int, now: datetime, *, not_given: str | None = None
+    ) -> None:
+        """It was taken up. `not_given` is the number of an extension that somebody else has by now."""
+        self.accepted_at, self.accepted_by_id = now, membership_id
+        more = {"extension_not_given": not_given} if not_given else {}
+        record(session, Verb.INVITATION_ACCEPTED, self, **more)
+        await session.flush()
+        await Link.spend(session, Purpose.JOIN, now, about_id=self.id)
+
+    async def revoke(self, session: AsyncSession, actor: Actor, now: datetime) -> None:
+        """Take it back; nobody can accept it any more. By who might have given that role."""
+        self.require_sender(actor)
         self.revoked_at = now
         record(session, Verb.INVITATION_REVOKED, self)
         await session.flush()
+        await Link.spend(session, Purpose.JOIN, now, about_id=self.id)
+
+
+async def send(session: AsyncSession, actor: Actor, invitations: Sequence[Invitation], now: datetime) -> str:
+    """Make them one letter's; returns what its link carries, good for 7 days. Links made before are dead.
+
+    Whoever sends vouches for them from now on. TooMany beyond what one may send in an hour.
+    """
+    for each in invitations:
+        each.require_sender(actor)
+    await require_allowance(session, actor, len(invitations), now)
+    return await renew(session, invitations, now, vouched_by=actor.standing.membership_id)
+
+
+async def renew(
+    session: AsyncSession, invitations: Sequence[Invitation], now: datetime, *, vouched_by: int | None = None
+) -> str:
+    """Give them a new secret, of which each knows a hash of its own: one can be taken back without the others."""
+    first, secret = min(each.id for each in invitations), new_secret()
+    for each in invitations:
+        each.together_id = first if len(invitations) > 1 else None
+        each.token_hash = _hash(secret, each.id)
+        each.sent_at, each.expires_at = now, now + LIVES
+        each.invited_by_id = vouched_by or each.invited_by_id
+        record(session, Verb.INVITATION_SENT, each)
+    await session.flush()
+    for each in invitations:
+        await Link.spend(session, Purpose.JOIN, now, about_id=each.id)
+    return f"{first}-{secret}"
+
+
+async def by_letter(session: AsyncSession, token: str, now: datetime, *, hold: bool = False) -> list[Invitation]:
+    """The invitations that a letter's link is good for, oldest first; none when it is spent, too old or unknown.
+
+    `hold` locks them, so that of many who come at once one is the first.
+    """
+    number, _, secret = token.partition("-")
+    if not (number.isascii() and number.isdigit() and len(number) < 19 and secret):
+        return []
+    both = sa.or_(Invitation.id == int(number), Invitation.together_id == int(number))
+    found = await session.scalars(_with_tenant(both, hold=hold))
+    return [each for each in found if _known(each, secret) and not each.expired(now)]
+
+
+async def by_copy(session: AsyncSession, token: str, now: datetime, *, hold: bool = False) -> list[Invitation]:
+    """The invitation that a copied link leads to; none when it is spent, too old or unknown."""
+    link = await Link.look(session, token, Purpose.JOIN, now)
+    if link is None:
+        return []
+    return list(await session.scalars(_with_tenant(Invitation.id == link.about_id, hold=hold)))
+
+
+async def sent_with(session: AsyncSession, invitation: Invitation) -> list[Invitation]:
+    """It and the open ones that went out in the same letter, as far as the session reaches."""
+    if invitation.together_id is None:
+        return [invitation]
+    together = sa.select(Invitation).where(Invitation.together_id == invitation.together_id, Invitation.waiting())
+    found = list(await session.scalars(together.order_by(Invitation.id)))
+    return found if invitation in found else [invitation]
+
+
+async def allowance(session: AsyncSession, actor: Actor, now: datetime) -> int:
+    """How many letters and links the inviter may still send or make now."""
+    told = (Verb.INVITATION_SENT.value, Verb.INVITATION_LINK_MADE.value)
+    lately = sa.select(sa.func.count(Entry.id)).where(
+        Entry.actor_membership_id == actor.standing.membership_id,
+        Entry.occurred_at > now - HOUR,
+        Entry.verb.in_(told),
+    )
+    return max(0, MOST_AN_HOUR - (await session.execute(lately)).scalar_one())
+
+
+async def require_allowance(session: AsyncSession, actor: Actor, count: int, now: datetime) -> None:
+    """TooMany when `count` more would be beyond what one inviter sends in an hour."""
+    if count > await allowance(session, actor, now):
+        raise TooMany(
+            f"One person sends at most {MOST_AN_HOUR} invitations in an hour. Go on later.",
+            retry_after=int(HOUR.total_seconds()),
+        )
+
+
+def _with_tenant(wanted: sa.ColumnElement[bool], *, hold: bool) -> sa.Select[Invitation]:
+    found = sa.select(Invitation).where(wanted, Invitation.waiting()).order_by(Invitation.id)
+    # The tenants are read apart: an outer join cannot be locked.
+    found = found.options(selectinload(Invitation.tenant)).execution_options(populate_existing=True)
+    return found.with_for_update() if hold else found
+
+
+def _known(invitation: Invitation, secret: str) -> bool:
+    return hmac.compare_digest(invitation.token_hash or "", _hash(secret, invitation.id))
+
+
+def _hash(secret: str, invitation_id: int) -> str:
+    return digest(f"{secret}:{invitation_id}")
+
+
+def _require_grant(actor: Actor, role: Role) -> None:
+    who = actor.apparent
+    if actor.true is not None and (who is None or not grants(who.role, role)):
+        raise NotPermitted(f"Your role may not grant {role}.", rule="rank")

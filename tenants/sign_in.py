@@ -15,7 +15,7 @@ from tenants.credentials import digest, new_secret
 from tenants.people import User
 from tenants.reach import Extent, Reach
 from tenants.records import Number, Record
-from tenants.refusals import Invalid, TooMany
+from tenants.refusals import Invalid, OutOfReach, TooMany
 from tenants.text import email_address
 from tenants.trail import record
 from tenants.verbs import Verb
@@ -115,6 +115,16 @@ class SignIn(Record):
         await session.flush()
         return secret
 
+    async def choose(self, session: AsyncSession, identity: Identity) -> None:
+        """Go on as another of the person's own memberships: nobody is impersonated by that."""
+        if identity.user_id != self.user_id:
+            raise OutOfReach
+        if identity.membership_id != self.membership_id:
+            self.membership_id = identity.membership_id
+            named = ("memberships", str(identity.membership_id), identity.shown_name)
+            record(session, Verb.PROFILE_CHOSEN, self, place=identity.tenant_id, named=named)
+            await session.flush()
+
     async def end(self, session: AsyncSession, identity: Identity, cause: str, now: datetime) -> None:
         """Sign out: this browser only."""
         if self.ended_at is None:
@@ -213,20 +223,24 @@ async def _known_network(session: AsyncSession, attempt: Attempt, user: User | N
 
 async def count_failure(session: AsyncSession, attempt: Attempt, user: User | None, now: datetime) -> None:
     """Count one failed sign-in. The first of a minute, the threshold and the sum of the last minute are entries."""
-    minute = now.replace(second=0, microsecond=0)
+    minute = _minute(now)
     place = user.home_tenant_id if user else None
     named = ("users", str(user.id), user.name) if user else None
     await _sum_up(session, attempt, minute, place, named)
-    count = await _one_more(session, attempt, minute)
+    count = await count_one(session, attempt, now)
     if count in {1, FAILURES_OF_PAIR}:
         verb = Verb.SIGN_IN_FAILED if count == 1 else Verb.SIGN_IN_THROTTLED
         record(session, verb, None, place=place, named=named, network=attempt.network)
     await session.flush()
 
 
-async def _one_more(session: AsyncSession, attempt: Attempt, minute: datetime) -> int:
+def _minute(now: datetime) -> datetime:
+    return now.replace(second=0, microsecond=0)
+
+
+async def count_one(session: AsyncSession, attempt: Attempt, now: datetime) -> int:
     """The count of this minute after one more, however many come at once: the database adds."""
-    rows = Failure.__table__
+    rows, minute = Failure.__table__, _minute(now)
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     first = dialect.insert(rows).values(
         account=attempt.account, network=attempt.network, minute=minute, count=1, summed=False
