@@ -37,6 +37,8 @@ PAST_THE_FENCE = {
     # Signing in, and the login path: before there is an actor, and hot
     "tenants/links.py": "spends a secret in one statement, for whoever holds it",
     "tenants/sign_in.py": "counts failures and known networks of anybody",
+    "tenants/password_resets.py": "counts those who forgot, and the letters they were sent",
+    "tenants/email_changes.py": "from whose line a change was asked for, which may lie above the reader",
     "bindings/login.py": "what a login gives, for a subject whom the person themselves cannot reach",
     "bindings/codes.py": "redeems a code in one statement",
     "bindings/tokens.py": "keeps and spends tokens, in one statement each",
