@@ -1,4 +1,4 @@
-"""Phones: PBXs owned by tenants, the extensions on them, the products sold and who holds a licence."""
+"""Phones: PBXs owned by tenants, the extensions on them, and who holds a licence for what is sold."""
 
 import re
 from datetime import datetime
@@ -9,12 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from tenants.people import Membership
+from tenants.products import Product as Product
 from tenants.reach import Extent, Reach
 from tenants.records import Audited, Number, Record
 from tenants.refusals import Conflict, Invalid, OutOfReach
+from tenants.seats import reserve_seat
 from tenants.text import named, slugged
 from tenants.trail import numbered, record
-from tenants.tree import Tenant
+from tenants.tree import SLUG_LENGTH, Tenant
 from tenants.verbs import Verb
 
 NUMBER = re.compile(r"[0-9]{1,20}")
@@ -92,6 +94,21 @@ class PhoneSystem(Record, Audited):
             record(session, Verb.PHONE_SYSTEM_CHANGED, self)
             await session.flush()
 
+    async def discard(self, session: AsyncSession, now: datetime) -> None:
+        """Take an empty PBX out of use; its short name is free again. Conflict while extensions are on it."""
+        if self.discarded_at is not None:
+            raise Conflict(f"{self.name} is discarded already.")
+        # Held, so that no extension is added at this moment by somebody who found it in use.
+        await session.refresh(self, ["slug"], with_for_update=True)
+        live = sa.select(Extension.id).where(Extension.phone_system_id == self.id, Extension.discarded_at.is_(None))
+        if (await session.scalars(live.limit(1))).first() is not None:
+            raise Conflict(f"{self.name} still has extensions. Discard them with it, or first.", rule="in_use")
+        self.discarded_at = now
+        aside = f"-{self.id}"
+        self.slug = f"{self.slug[: SLUG_LENGTH - len(aside)]}{aside}"
+        record(session, Verb.PHONE_SYSTEM_DISCARDED, self)
+        await session.flush()
+
 
 class Extension(Record, Audited):
     """A number on a PBX, with at most one membership of that same tenant: composite keys say so."""
@@ -150,6 +167,8 @@ class Extension(Record, Audited):
         """A new number on a PBX. Invalid when the number is in use there, or the person is of another tenant."""
         if not NUMBER.fullmatch(number):
             raise Invalid("A number has 1 to 20 digits.", field="number")
+        if system.discarded_at is not None:
+            raise Conflict(f"{system.name} is discarded.")
         taken = sa.select(cls.id).where(
             cls.phone_system_id == system.id, cls.number == number, cls.discarded_at.is_(None)
         )
@@ -189,35 +208,6 @@ class Extension(Record, Audited):
         self.discarded_at = now
         record(session, Verb.EXTENSION_DISCARDED, self)
         await session.flush()
-
-
-class Product(Record, Audited):
-    """Something sold: Softphone, Desk. The catalogue is the platform's and everybody may read it."""
-
-    __tablename__ = "products"
-    noun = "product"
-
-    name: Mapped[str] = mapped_column(sa.String(200))
-    slug: Mapped[str] = mapped_column(sa.String(80), unique=True)
-    created_at: Mapped[datetime]
-
-    @classmethod
-    def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
-        """Everybody's."""
-        return sa.false() if reach.extent is Extent.NOTHING else sa.true()
-
-    def touches(self, reach: Reach) -> set[int] | None:
-        """Only who holds the whole tree changes the catalogue."""
-        return set() if reach.whole else None
-
-    @classmethod
-    async def create(cls, session: AsyncSession, name: str, now: datetime) -> "Product":
-        """A new product."""
-        product = cls(name=named(name), slug=slugged(name), created_at=now)
-        session.add(product)
-        record(session, Verb.PRODUCT_CREATED, product)
-        await session.flush()
-        return product
 
 
 class Licence(Record, Audited):
@@ -260,13 +250,19 @@ class Licence(Record, Audited):
         *,
         app_admin: bool = False,
     ) -> "Licence":
-        """Give an extension a product. The first own holder of it in a tenant, ever, becomes its app admin."""
+        """Give an extension a product. The first own holder of it in a tenant, ever, becomes its app admin.
+
+        Conflict (rule `seats`) when a limit on the way to the root is reached.
+        """
+        if extension.discarded_at is not None:
+            raise Conflict(f"Extension {extension.number} is discarded.")
         # The tenant's row is the lock: two first licences at once make one admin, not two.
         await session.execute(sa.select(Tenant.id).where(Tenant.id == extension.tenant_id).with_for_update())
         same = sa.select(cls).where(cls.tenant_id == extension.tenant_id, cls.product_id == product.id)
         held = list(await session.scalars(same))
         if any(one.extension_id == extension.id and one.discarded_at is None for one in held):
             raise Conflict(f"Extension {extension.number} has {product.name} already.")
+        await reserve_seat(session, extension.tenant_id, product)
         first = not held and await _own_holder(session, extension)
         licence = cls(
             id=await numbered(session, cls.__tablename__),

@@ -313,6 +313,12 @@ def _indexes() -> None:
     _where("ix_numbers_live", "numbers", ["tenant_id", "e164"], "discarded_at IS NULL", True)
     op.create_index("ix_numbers_e164", "numbers", ["e164", "id"])
     op.create_index("ix_numbers_extension", "numbers", ["extension_id"])
+    _where("ix_licences_seats", "licences", ["product_id", "tenant_id"], "discarded_at IS NULL")
+    for table in ("users", "memberships", "phone_systems", "extensions"):
+        # What is discarded is little beside what is not: broken links are looked for from there.
+        _where(f"ix_{table}_discarded", table, ["id"], "discarded_at IS NOT NULL")
+    waiting = "extension_id IS NOT NULL AND accepted_at IS NULL AND revoked_at IS NULL"
+    _where("ix_invitations_extension", "invitations", ["extension_id"], waiting)
     op.create_index("ix_recordings_tenant", "recordings", ["tenant_id", "started_at", "id"])
     op.create_index("ix_recordings_membership", "recordings", ["membership_id", "started_at", "id"])
     op.create_index("ix_recordings_started", "recordings", ["started_at", "id"])

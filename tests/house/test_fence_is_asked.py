@@ -28,6 +28,7 @@ PAST_THE_FENCE = {
     "tenants/people.py": "a person is in reach by their memberships; rank is asked of all of them",
     "tenants/phones.py": "a member's phone system and licences are found by their extension",
     "tenants/numbers.py": "a member's numbers are found by their extension",
+    "tenants/seats.py": "limits set above the reader, and seats taken everywhere below a limit",
     "bindings/apps.py": "the apps of those above are everybody's below; a client id is single everywhere",
     "bindings/binding.py": "who may end it, whose subject it is; its logins end with it",
     # Closing, policy and liveness come from above
