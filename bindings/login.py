@@ -6,7 +6,7 @@ binding that has gone stale, which ends for good the moment a login meets it.
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from bindings.apps import App
 from bindings.binding import Binding, live_binding, staleness
 from bindings.impersonation import Impersonation
-from tenants.actor import Actor, Identity
+from tenants.actor import Actor, Identity, Via
 from tenants.identities import live_identities
 from tenants.people import Membership, User
 from tenants.phones import Extension, Licence, PhoneSystem
@@ -408,7 +408,7 @@ async def begin_login(
     other = granted.subject.membership_id != granted.actor.membership_id
     await tell(
         connection,
-        actor,
+        replace(actor, via=Via.BINDING) if granted.binding is not None else actor,
         now,
         Verb.LOGGED_IN,
         ("apps", str(app.id), app.name),

@@ -12,7 +12,7 @@ from control.pages.parts.asked import words_in
 from control.pages.parts.crumbs import crumbs_to
 from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
-from control.pages.parts.history import entries_of
+from control.pages.parts.history import past_of
 from control.pages.parts.unseen_changes import Unseen, unseen_changes
 from control.paging import page_of
 from control.shell import page, see_other
@@ -167,7 +167,7 @@ async def _show(
         fallback=await session.get(App, app.fallback_id) if app.fallback_id else None,
         may_change=_may_manage(request.user) and owner is not None and app.discarded_at is None,
         fresh=_fresh(request.user),
-        told=await entries_of(session, request.user, "apps", app.id) if reads and owner else None,
+        past=await past_of(request, session, "apps", app.id) if reads and owner else None,
         fields=fields,
         typed=fields is not UNTOUCHED,
         errors=errors_of(refusal),

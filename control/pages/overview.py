@@ -17,11 +17,11 @@ from control.shell import page
 from control.speech import speech
 from control.visitor import Visitor
 from tenants.actor import Actor
+from tenants.history import Search
 from tenants.people import User
 from tenants.phones import Extension, PhoneSystem
 from tenants.refusals import OutOfReach
 from tenants.roles import Permission
-from tenants.trail import Entry
 from tenants.tree import Tenant
 
 LATEST = 8
@@ -39,7 +39,7 @@ async def overview(request: Request[Visitor, Any, Any], session: Session) -> Res
     newest = sa.select(Binding).where(Binding.ended_at.is_(None)).order_by(Binding.id.desc()).limit(LATEST)
     bindings = list(await session.scalars(newest)) if actor.may(Permission.SEE_STAND_INS) else []
     reads = actor.may(Permission.READ_HISTORY)
-    latest = (await told(session, request.user, sa.select(Entry), limit=LATEST)).lines if reads else []
+    latest = (await told(session, request.user, Search(), limit=LATEST)).lines if reads else []
     return page(
         request,
         "overview.html",

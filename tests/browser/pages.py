@@ -8,10 +8,11 @@ from tests.cast import Cast
 
 @dataclass(frozen=True)
 class Known:
-    """What the addresses of pages are made from: the cast, and an entry of Dairy's history."""
+    """What the addresses of pages are made from: the cast, an entry of Dairy's history and a binding there."""
 
     cast: Cast
     entry_id: int
+    binding_id: int
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,10 @@ def entry(known: Known) -> int:
     return known.entry_id
 
 
+def bound(known: Known) -> int:
+    return known.binding_id
+
+
 PLACES = (
     at("prove", "/prove"),
     at("overview", "/"),
@@ -133,6 +138,7 @@ PLACES = (
     at("phone system history", "/phone-systems/{system_id:int}/history", system_id=dairy_pbx),
     at("bindings", "/bindings"),
     at("bindings ended", "/bindings", "?state=ended"),
+    at("binding", "/bindings/{binding_id:int}", binding_id=bound),
     at("history", "/history"),
     at("history entry", "/history/{entry_id:int}", entry_id=entry),
     at("apps", "/apps"),
@@ -142,6 +148,7 @@ PLACES = (
     at("app discard", "/apps/{app_id:int}/discard", who="Ada", app_id=softphone),
     at("resolve", "/resolve"),
     at("account", "/account"),
+    at("profiles", "/account/profiles", who="Ben"),
     at("nowhere", "/{rest:path}", status=404),
 )
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from litestar.handlers import HTTPRouteHandler
 from playwright.async_api import Browser, expect
 
+from bindings.binding import Binding
 from control.app import create_app
 from control.settings import Settings
 from tenants.store import Store
@@ -41,12 +42,14 @@ async def lookers(demo: Demo, chromium: Browser) -> AsyncIterator[dict[str, Pers
 
 
 @pytest.fixture(scope="module")
-async def known(demo: Demo, cast: Cast) -> Known:
+async def known(demo: Demo, cast: Cast, lookers: dict[str, Person]) -> Known:
     store = Store(demo.database)
     try:
         async with house_work(store) as session:
             newest = sa.select(sa.func.max(Entry.id)).where(Entry.tenant_id == cast.tenant("Dairy").id)
-            return Known(cast, (await session.execute(newest)).scalar_one())
+            bound = sa.select(sa.func.max(Binding.id)).where(Binding.tenant_id == cast.tenant("Dairy").id)
+            numbers = [(await session.execute(wanted)).scalar_one() for wanted in (newest, bound)]
+            return Known(cast, *numbers)
     finally:
         await store.close()
 

@@ -14,7 +14,7 @@ in ADDRESSES below, and, where its columns point at other records, a line in his
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,7 @@ from control.visitor import Visitor
 from control.words import words
 from tenants.actor import Via
 from tenants.history import Search, newest
+from tenants.roles import Permission
 from tenants.trail import CHANGED, Entry
 from tenants.verbs import Verb
 
@@ -80,8 +81,8 @@ class Past:
     told: Told
     cursor: str | None
     here: str
-    history_href: str
-    """The same in the search over all records."""
+    history_href: str | None
+    """The same in the search over all records; None for who has no such page."""
 
 
 def zone_and_locale(visitor: Visitor) -> tuple[str, str]:
@@ -143,7 +144,10 @@ async def lines_of(session: AsyncSession, visitor: Visitor, entries: Sequence[En
     """Entries in the reader's words."""
     names = await names_in(session, entries)
     zone, locale = zone_and_locale(visitor)
-    return [_line(entry, names, zone, visitor.now, locale) for entry in entries]
+    reads = visitor.actor is not None and visitor.actor.may(Permission.READ_HISTORY)
+    lines = [_line(entry, names, zone, visitor.now, locale) for entry in entries]
+    # An entry's own page is for who reads history; a member is told what concerns them, and no more.
+    return lines if reads else [replace(line, href="") for line in lines]
 
 
 def _line(entry: Entry, names: Names, zone: str, now: datetime, locale: str) -> Line:
