@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 
-from bindings import endings
+from bindings import endings, role_change
 from control.api.doors import Asked, Session, acting, alters, creates, reads
 from control.api.lists import Asking, page
 from control.api.shapes import Id, Listed, Named, PathId, PersonNamed, Sent, refer, refer_person
@@ -101,7 +101,7 @@ async def change_membership(
     if data.role is not UNSET:
         if data.role in ADMIN_ACCESS:
             await require_proof(request)
-        await membership.change_role(session, acting(request), data.role, request.user.now)
+        await role_change.change_role(session, acting(request), membership, data.role, request.user.now)
     return shape_membership(membership)
 
 

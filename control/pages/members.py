@@ -9,7 +9,7 @@ from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
-from bindings import endings
+from bindings import endings, role_change
 from control.pages.company import framed
 from control.pages.parts.asked import filters_in, matching, one_of, words_in
 from control.pages.parts.crumbs import crumbs_to
@@ -105,7 +105,7 @@ async def _shown_name(session: AsyncSession, membership: Membership) -> str:
 async def ask_role(
     request: Request[Visitor, Any, Any], session: AsyncSession, tenant_id: Id, membership_id: Id
 ) -> Template:
-    """The choice of another role, among those that the reader may give there."""
+    """The choice of another role, among those that the reader may give there, each with what it takes along."""
     fields = Fields({"role": (request.query_params.get("role", ""),)})
     return await _form(request, session, await _find(session, tenant_id, membership_id), fields)
 
@@ -133,7 +133,7 @@ async def change_role(
         if role != membership.role:
             if role in ADMIN_ACCESS:
                 await require_proof(request)
-            await membership.change_role(session, actor, Role(role), request.user.now)
+            await role_change.change_role(session, actor, membership, Role(role), request.user.now)
     except Invalid as refusal:
         return await _form(request, session, membership, fields, refusal)
     return see_other(request, f"/companies/{tenant_id}/members", say=speech(request)("Saved."))
@@ -222,7 +222,7 @@ async def _form(
 ) -> Template:
     actor = request.user.actor
     roles = [
-        role.value
+        role
         for role in Role
         if actor is not None
         and grants(actor.standing.role, role)
@@ -236,6 +236,7 @@ async def _form(
         crumbs=await crumbs_to(session, membership.tenant.path),
         membership=membership,
         roles=roles,
+        changes=await role_change.preview(session, membership, roles, request.user.now),
         fields=fields,
         errors=errors_of(refusal),
     )
