@@ -33,6 +33,7 @@ PAST_THE_FENCE = {
     "bindings/binding.py": "who may end it, whose subject it is; its logins end with it",
     # Closing, policy and liveness come from above
     "tenants/tree.py": "the line above a tenant: policy, closing and levels",
+    "tenants/brands.py": "the brand of a place comes from those above it",
     "tenants/identities.py": "who somebody is right now, asked before there is a reach",
     "bindings/facts.py": "the guard's facts, in one statement",
     # Signing in, and the login path: before there is an actor, and hot
