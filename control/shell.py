@@ -100,6 +100,7 @@ def shell(request: Request[Visitor, Any, Any]) -> dict[str, Any]:
         "crumbs": [{"href": "/", "label": visitor.identity.tenant_name, "current": True, "switch": None}],
         "banner": _banner(visitor),
         "acting_id": visitor.acting_id,
+        "profile_count": len(visitor.identities),
         "fragment": request.headers.get("x-fragment") == "1",
     }
 

@@ -23,6 +23,8 @@ from tenants.verbs import Verb
 IDLE = timedelta(hours=12)
 LONGEST = timedelta(days=30)
 FRESH = timedelta(minutes=15)
+STRONG = frozenset({"otp", "hwk", "swk"})
+"""The `amr` values (RFC 8176) of which one is a second factor: a one-time code, a passkey in hardware or software."""
 WINDOW = timedelta(minutes=15)
 FAILURES_OF_PAIR = 10
 """Failures of one account from one network in a window before it is held back."""
@@ -94,6 +96,11 @@ class SignIn(Record):
     def alive(self, now: datetime) -> bool:
         """Not ended, seen within 12 hours, younger than 30 days."""
         return self.ended_at is None and now < self.last_seen_at + IDLE and now < self.created_at + LONGEST
+
+    @property
+    def strong(self) -> bool:
+        """A second factor was used: a code, or a key in hardware or software."""
+        return not STRONG.isdisjoint(self.methods.split())
 
     def fresh(self, now: datetime) -> bool:
         """The person proved who they are within the last 15 minutes."""

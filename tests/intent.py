@@ -171,6 +171,7 @@ API = {
 PAGES = {
     "GET /": may(EVERYBODY),
     "GET /home": may(EVERYBODY),
+    "GET /home/accesses": may(EVERYBODY),
     "GET /find": may(EVERYBODY, query="q=a"),
     # One's own account, and nobody else's keys and browsers
     "GET /account": may(EVERYBODY),
@@ -221,6 +222,7 @@ PAGES = {
     "POST /users/discard": may(ADMINS, sent={"id": "$user"}),
     "POST /users/undiscard": may(ADMINS, query="ids=$user"),
     "GET /users/{user_id}/history": may(READS_HISTORY),
+    "GET /users/{user_id}/accesses": may(READS_HISTORY),
     # Phones
     "GET /phone-systems": may(SEES),
     "GET /phone-systems/new": may(ADMINS),

@@ -3,6 +3,7 @@
 from litestar.types import ControllerRouterHandler
 
 from control.pages import (
+    accesses,
     account,
     acting,
     api_keys,
@@ -48,6 +49,7 @@ def routes() -> list[ControllerRouterHandler]:
         *acting.ROUTES,
         *overview.ROUTES,
         *home.ROUTES,
+        *accesses.ROUTES,
         *find.ROUTES,
         *users.ROUTES,
         *user_discard.ROUTES,

@@ -69,6 +69,10 @@ def softphone(known: Known) -> int:
     return known.cast.app_id("softphone")
 
 
+def dans_user(known: Known) -> int:
+    return known.cast.user("Dan").id
+
+
 def bea(known: Known) -> int:
     return known.cast.user("Bea").id
 
@@ -85,6 +89,7 @@ PLACES = (
     at("prove", "/prove"),
     at("overview", "/"),
     at("home", "/home"),
+    at("accesses", "/home/accesses"),
     at("find", "/find", "?q=dan"),
     at("users", "/users"),
     at("users none", "/users", "?q=nobody"),
@@ -103,6 +108,7 @@ PLACES = (
         system_id=dairy_pbx,
     ),
     at("user history", "/users/{user_id:int}/history", user_id=pia),
+    at("user accesses", "/users/{user_id:int}/accesses", user_id=dans_user),
     at("user of a neighbour", "/users/{user_id:int}", status=404, user_id=bea),
     at("companies", "/companies"),
     at("companies tree", "/companies", "?view=tree"),

@@ -46,6 +46,9 @@ async def tell_of_proposal(house: House, session: AsyncSession, actor: Actor, bi
         place.tenant_id,
         now,
         who=actor.standing.shown_name,
-        subject=binding.label,
-        reason=binding.reason or "",
+        link=house.link(f"/users/{user.id}/bindings"),
+        extension=f"{binding.number}, {binding.subject_name}",
+        tenant=binding.tenant_name,
+        **({"until": binding.ends_at.isoformat()} if binding.ends_at else {}),
+        **({"reason": binding.reason} if binding.reason else {}),
     )
