@@ -1,5 +1,6 @@
 """People: a User signs in, a Membership is who they are in a tenant, a Team groups memberships."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -433,6 +434,22 @@ async def find_user(session: AsyncSession, user_id: int) -> User:
     if user is None:
         raise OutOfReach
     return user
+
+
+async def teams_of(session: AsyncSession, user_ids: Sequence[int]) -> dict[int, list[Team]]:
+    """The teams in reach that these people are in, by name."""
+    wanted = (
+        sa.select(Membership.user_id, Team)
+        .join(TeamMember, TeamMember.membership_id == Membership.id)
+        .join(Team, Team.id == TeamMember.team_id)
+        .where(Membership.user_id.in_(user_ids), Membership.discarded_at.is_(None))
+        .where(TeamMember.left_at.is_(None), Team.discarded_at.is_(None))
+        .order_by(Team.name, Team.id)
+    )
+    found: dict[int, list[Team]] = {}
+    for user_id, team in await session.execute(wanted):
+        found.setdefault(user_id, []).append(team)
+    return found
 
 
 async def find_membership(session: AsyncSession, membership_id: int) -> Membership:

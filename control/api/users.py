@@ -15,12 +15,20 @@ from control.api.invitations import InvitationShape, shape_invitations
 from control.api.lists import Asking, page
 from control.api.shapes import Id, Listed, Named, PathId, Sent, Text, given, memberships_of, refer, tenants_named
 from control.paging import LARGEST
+from control.users_asked import SORTS, Seen, State, UsersAsked
 from tenants.invitations import Invitation
-from tenants.people import Membership, User, find_user
+from tenants.people import Membership, User, find_user, teams_of
 from tenants.roles import Permission, Role
 from tenants.tree import find_tenant
 
 MANAGE, SEE = Permission.MANAGE_PEOPLE, Permission.SEE_PEOPLE
+COLUMNS = {
+    "id": User.id,
+    "name": User.name,
+    "email": User.email,
+    "last_sign_in_at": SORTS["seen"],
+    "created_at": User.created_at,
+}
 
 
 class Place(Struct):
@@ -33,13 +41,14 @@ class Place(Struct):
 
 
 class UserShape(Struct):
-    """A person. `home` is null and `memberships` are left out where they lie out of reach."""
+    """A person. `home` is null, and `memberships` and `teams` are left out, where they lie out of reach."""
 
     id: int
     name: str
     email: str
     home: Named | None
     memberships: list[Place]
+    teams: list[Named]
     second_factor: bool
     last_sign_in_at: datetime | None
     created_at: datetime
@@ -63,26 +72,35 @@ class UserChange(Sent):
 
 @reads("/users", may=SEE, summary="List the people in reach")
 async def list_users(
+    request: Asked,
     session: Session,
     listing: Asking,
     tenant: Annotated[int | None, QueryParameter(ge=1, le=LARGEST, description="Only with a membership here.")] = None,
-    role: Annotated[Role | None, QueryParameter(description="Only with this role somewhere in reach.")] = None,
+    company: Annotated[int | None, QueryParameter(ge=1, le=LARGEST, description="The same, here or below.")] = None,
+    role: Annotated[Role | None, QueryParameter(description="Only with this role, there or anywhere in reach.")] = None,
+    wanted_state: Annotated[State | None, QueryParameter(name="state", description="More than `discarded`.")] = None,
+    factor: Annotated[bool | None, QueryParameter(description="With a second factor, or without.")] = None,
+    bound: Annotated[bool | None, QueryParameter(description="With an open binding in reach, or without.")] = None,
+    seen: Annotated[Seen | None, QueryParameter(description="Who has not signed in, ever or lately.")] = None,
 ) -> Listed[UserShape]:
     """The people in reach, by name or e-mail."""
-    wanted = sa.select(User).where(listing.like(User.name, User.email), listing.still_there(User.discarded_at))
-    theirs = sa.select(Membership.user_id).where(Membership.discarded_at.is_(None))
+    asked = UsersAsked(
+        wanted_state or (State.DISCARDED if listing.discarded else State.ACTIVE),
+        role,
+        await find_tenant(session, company) if company else None,
+        factor,
+        bound,
+        seen,
+    )
+    wanted = asked.statement(request.user.now).where(listing.like(User.name, User.email))
     if tenant is not None:
-        theirs = theirs.where(Membership.tenant_id == tenant)
-    if role is not None:
-        theirs = theirs.where(Membership.role == role.value)
-    if tenant is not None or role is not None:
-        wanted = wanted.where(User.id.in_(theirs))
+        here = sa.select(Membership.user_id).where(Membership.tenant_id == tenant, Membership.discarded_at.is_(None))
+        wanted = wanted.where(User.id.in_(here if role is None else here.where(Membership.role == role.value)))
 
     async def shaped(users: Sequence[User]) -> list[UserShape]:
         return await _shapes(session, users)
 
-    columns = {"id": User.id, "name": User.name, "email": User.email, "created_at": User.created_at}
-    return await page(session, wanted, columns, listing, shaped)
+    return await page(session, wanted, COLUMNS, listing, shaped)
 
 
 @reads("/users/{user_id:int}", may=SEE, summary="Show a person")
@@ -132,7 +150,8 @@ async def _shape(session: AsyncSession, user: User) -> UserShape:
 
 async def _shapes(session: AsyncSession, users: Sequence[User]) -> list[UserShape]:
     homes = await tenants_named(session, [user.home_tenant_id for user in users])
-    memberships = await memberships_of(session, [user.id for user in users])
+    ids = [user.id for user in users]
+    memberships, teams = await memberships_of(session, ids), await teams_of(session, ids)
     return [
         UserShape(
             user.id,
@@ -140,6 +159,7 @@ async def _shapes(session: AsyncSession, users: Sequence[User]) -> list[UserShap
             user.email,
             homes.get(user.home_tenant_id),
             [Place(each.id, refer(each.tenant), each.role, each.discarded_at) for each in memberships.get(user.id, [])],
+            [Named(team.id, team.name) for team in teams.get(user.id, [])],
             user.second_factor,
             user.last_sign_in_at,
             user.created_at,

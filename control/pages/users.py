@@ -117,7 +117,7 @@ def cells(row: UserRow) -> list[object]:
         ", ".join(row.roles),
         "discarded" if user.discarded_at else "active" if row.live else "ended",
         ", ".join(row.places),
-        ", ".join(row.teams),
+        ", ".join(team.name for team in row.teams),
         stamp(user.last_sign_in_at),
         "on" if user.second_factor else "off",
         row.binding.label if row.binding else None,

@@ -12,7 +12,7 @@ from sqlalchemy.orm import joinedload
 from bindings.binding import Binding
 from control.pages.parts.asked import id_in, one_of
 from control.users_asked import Seen, State, UsersAsked
-from tenants.people import Membership, Team, TeamMember, User
+from tenants.people import Membership, Team, User, teams_of
 from tenants.roles import Role
 from tenants.tree import find_tenant
 
@@ -28,7 +28,7 @@ class UserRow:
     email: str
     user: User
     memberships: list[Membership]
-    teams: list[str]
+    teams: list[Team]
     binding: Binding | None
 
     @property
@@ -90,20 +90,4 @@ async def memberships_of(session: AsyncSession, user_ids: Sequence[int]) -> dict
     )
     for membership in await session.scalars(wanted):
         found[membership.user_id].append(membership)
-    return found
-
-
-async def teams_of(session: AsyncSession, user_ids: Sequence[int]) -> dict[int, list[str]]:
-    """The names of the teams these people are in, as far as the reader sees."""
-    found: dict[int, list[str]] = defaultdict(list)
-    wanted = (
-        sa.select(Membership.user_id, Team.name)
-        .join(TeamMember, TeamMember.membership_id == Membership.id)
-        .join(Team, Team.id == TeamMember.team_id)
-        .where(Membership.user_id.in_(user_ids), Membership.discarded_at.is_(None))
-        .where(TeamMember.left_at.is_(None), Team.discarded_at.is_(None))
-        .order_by(Team.name, Team.id)
-    )
-    for user_id, name in await session.execute(wanted):
-        found[user_id].append(name)
     return found
