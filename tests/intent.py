@@ -94,6 +94,7 @@ NOT_THEIRS_TO_END = {"Axel": 403, "Amos": 403, "Bruno": 403}
 
 API = {
     "GET /api/v1/me": may(EVERYBODY, 200),
+    "GET /api/v1/me/accesses": may(EVERYBODY, 200),
     # The tree
     "GET /api/v1/tenants": may(SEES, 200),
     "GET /api/v1/tenants/{tenant_id}": may(SEES, 200),
@@ -145,6 +146,15 @@ API = {
     "POST /api/v1/licences": may(ADMINS, 201, sent={"extension": "$spare", "product": "Desk"}),
     "PATCH /api/v1/licences/{licence_id}": may(ADMINS, 200, sent={"app_admin": False}),
     "DELETE /api/v1/licences/{licence_id}": may(ADMINS, 204),
+    "POST /api/v1/phone-systems/{system_id}/discard": may(ADMINS, 200, sent={"with_extensions": True}),
+    "GET /api/v1/tenants/{tenant_id}/seats": may(SEES, 200),
+    "PUT /api/v1/tenants/{tenant_id}/seats": may(ADMINS, 200, sent={"product": "Desk", "seats": 2}),
+    "GET /api/v1/numbers": may(SEES, 200),
+    "GET /api/v1/numbers/{number_id}": may(SEES, 200),
+    "POST /api/v1/numbers": may(ADMINS, 201, sent={"tenant": "$tenant", "number": "+442079460555"}),
+    "PATCH /api/v1/numbers/{number_id}": may(ADMINS, 200, sent={"note": "Theirs"}),
+    "POST /api/v1/numbers/{number_id}/discard": may(ADMINS, 200),
+    "POST /api/v1/numbers/{number_id}/undiscard": may(ADMINS, 409),
     # Apps: a supervisor has nothing to do with them
     "GET /api/v1/apps": may(SEES_APPS, 200),
     "GET /api/v1/apps/{app_id}": may(SEES_APPS, 200),
@@ -199,6 +209,17 @@ PAGES = {
     "GET /companies/{tenant_id}/phone-systems": may(SEES),
     "GET /companies/{tenant_id}/history": may(READS_HISTORY),
     "GET /companies/{tenant_id}/siblings": may(SEES),
+    "GET /companies/{tenant_id}/suspend": may(ADMINS, 200, but=OWN_HAND),
+    "POST /companies/{tenant_id}/suspend": may(
+        ADMINS, 303, sent={"scope": "staff", "reason": "unpaid since May"}, but=OWN_HAND
+    ),
+    "GET /companies/{tenant_id}/suspensions": may(SEES, 200),
+    "POST /suspensions/{suspension_id}/lift": may(ADMINS, 409),
+    # It is under that parent already; the parent has to be in reach
+    "GET /companies/{tenant_id}/move": may(ADMINS, 409, query="parent=$parent", above=True),
+    "POST /companies/{tenant_id}/move": may(
+        ADMINS, 409, sent={"parent": "$parent", "expected_parent": "$parent"}, above=True
+    ),
     "GET /companies/{tenant_id}/members": may(SEES),
     "GET /companies/{tenant_id}/members/{membership_id}/role": may(ADMINS),
     "POST /companies/{tenant_id}/members/{membership_id}/role": may(ADMINS, sent={"role": "supervisor"}),

@@ -53,6 +53,10 @@ def dairy(known: Known) -> int:
     return known.cast.tenant("Dairy").id
 
 
+def oak(known: Known) -> int:
+    return known.cast.tenant("Oak").id
+
+
 def dairy_pbx(known: Known) -> int:
     return known.cast.phone_system_id("Dairy")
 
@@ -132,6 +136,17 @@ PLACES = (
     at("company phone systems", "/companies/{tenant_id:int}/phone-systems", tenant_id=dairy),
     at("company history", "/companies/{tenant_id:int}/history", tenant_id=dairy),
     at("company siblings", "/companies/{tenant_id:int}/siblings", tenant_id=dairy),
+    at("company suspend", "/companies/{tenant_id:int}/suspend", tenant_id=dairy),
+    at("company suspensions", "/companies/{tenant_id:int}/suspensions", tenant_id=dairy),
+    at("company move", "/companies/{tenant_id:int}/move", who="Ada", tenant_id=dairy),
+    at(
+        "company move to",
+        "/companies/{tenant_id:int}/move",
+        "?parent={parent_id:int}",
+        who="Ada",
+        tenant_id=dairy,
+        parent_id=oak,
+    ),
     at("extensions", "/extensions"),
     at("new extension", "/extensions/new"),
     at("extension", "/extensions/{extension_id:int}", extension_id=dans_line),
