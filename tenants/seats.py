@@ -159,3 +159,59 @@ def _full(session: AsyncSession, limit: Limit, product: str, used: int) -> str:
     if reach.extent is Extent.SELF or not reach.holds(limit.path):
         return f"No seat of {product} is left: the limit is set above you. Ask them for more."
     return f"No seat of {product} is left: {limit.name} has {limit.seats}, and {used} are in use."
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """The seats of one product at a tenant, as somebody may know them."""
+
+    product: Product
+    used_here: int
+    used: int
+    """Here and everywhere below."""
+    own: int | None
+    """The tenant's own limit."""
+    limit: Limit | None
+    """The limit in reach that leaves the fewest."""
+    left: int | None
+    """Until that one is full."""
+    limited_above: bool
+    """A limit stands above the reader, with a name and numbers that are not theirs to know."""
+
+
+async def seats_of(session: AsyncSession, tenant: Tenant) -> list[Seats]:
+    """The seats of every product at a tenant, by the product's name; of limits only those in reach are told."""
+    products = list(await session.scalars(sa.select(Product).order_by(Product.name)))
+    ids = [product.id for product in products]
+    licences = Record.metadata.tables["licences"]
+    own = (
+        sa.select(licences.c.product_id, sa.func.count())
+        .where(licences.c.tenant_id == tenant.id, licences.c.discarded_at.is_(None))
+        .group_by(licences.c.product_id)
+    )
+    here = {row[0]: row[1] for row in await session.execute(own)}
+    used = await seats_used(session, tenant.path, ids)
+    return [await _seats(session, tenant, each, here.get(each.id, 0), used.get(each.id, 0)) for each in products]
+
+
+async def _seats(session: AsyncSession, tenant: Tenant, product: Product, here: int, used: int) -> Seats:
+    reach: Reach = session.sync_session.info["reach"]
+    limits = await limits_over(session, tenant.path, product.id)
+    known = [limit for limit in limits if reach.holds(limit.path)]
+    left = {limit: limit.seats - await _used_at(session, limit, tenant, product.id, used) for limit in known}
+    tightest = min(known, key=lambda limit: left[limit], default=None)
+    return Seats(
+        product,
+        here,
+        used,
+        next((limit.seats for limit in known if limit.tenant_id == tenant.id), None),
+        tightest,
+        max(0, left[tightest]) if tightest else None,
+        len(known) < len(limits),
+    )
+
+
+async def _used_at(session: AsyncSession, limit: Limit, tenant: Tenant, product_id: int, used: int) -> int:
+    if limit.tenant_id == tenant.id:
+        return used
+    return (await seats_used(session, limit.path, [product_id])).get(product_id, 0)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from litestar import Request, Response, delete, get, patch, post
+from litestar import Request, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.handlers.http_handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
@@ -83,6 +83,11 @@ def creates(
 def alters(path: str, *, may: Permission | str, outlives: bool, summary: str) -> Callable[[Handler], HTTPRouteHandler]:
     """A PATCH: only the fields that are sent change."""
     return _changes(patch, path, may=may, outlives=outlives, summary=summary)
+
+
+def sets(path: str, *, may: Permission | str, outlives: bool, summary: str) -> Callable[[Handler], HTTPRouteHandler]:
+    """A PUT: what is sent is what holds from now on."""
+    return _changes(put, path, may=may, outlives=outlives, summary=summary)
 
 
 def removes(

@@ -13,6 +13,7 @@ from control.api.doors import Asked, Session, alters, creates, reads
 from control.api.lists import Asking, page
 from control.api.shapes import Id, Listed, Named, PathId, PersonNamed, Sent, Text, given, refer, refer_person
 from control.paging import LARGEST
+from tenants import phone_endings
 from tenants.people import Membership, find_membership
 from tenants.phones import Extension, find_extension, find_phone_system
 from tenants.roles import Permission
@@ -114,9 +115,9 @@ async def change_extension(
     "/extensions/{extension_id:int}/discard", may=MANAGE, outlives=True, summary="Discard an extension", status=200
 )
 async def discard_extension(request: Asked, session: Session, extension_id: PathId) -> ExtensionShape:
-    """Out of use; the number is free again."""
+    """Out of use: the number is free again, its licences end, and inbound numbers no longer ring there."""
     extension = await find_extension(session, extension_id)
-    await extension.discard(session, request.user.now)
+    await phone_endings.discard_extension(session, extension, request.user.now)
     return shape_extension(extension)
 
 

@@ -12,6 +12,7 @@ from control.api.doors import Asked, Session, alters, creates, reads
 from control.api.lists import Asking, page
 from control.api.shapes import Id, Listed, Named, PathId, Sent, Text, given, refer
 from control.paging import LARGEST
+from tenants import phone_endings
 from tenants.phones import PhoneSystem, find_phone_system
 from tenants.roles import Permission
 from tenants.tree import find_tenant
@@ -45,6 +46,12 @@ class PhoneSystemChange(Sent):
 
     name: Text | UnsetType = UNSET
     host: Text | UnsetType = UNSET
+
+
+class PhoneSystemDiscard(Sent):
+    """Whether the extensions on it go with it; otherwise it has to be empty."""
+
+    with_extensions: bool = False
 
 
 @reads("/phone-systems", may=SEE, summary="List the phone systems in reach")
@@ -92,10 +99,22 @@ async def change_phone_system(
     return _shape(system)
 
 
+@creates(
+    "/phone-systems/{system_id:int}/discard", may=MANAGE, outlives=True, summary="Discard a phone system", status=200
+)
+async def discard_phone_system(
+    request: Asked, session: Session, system_id: PathId, data: JSONBody[PhoneSystemDiscard]
+) -> PhoneSystemShape:
+    """Out of use; with its extensions their licences end too, and their inbound numbers ring nowhere."""
+    system = await find_phone_system(session, system_id)
+    await phone_endings.discard_phone_system(session, system, request.user.now, with_extensions=data.with_extensions)
+    return _shape(system)
+
+
 def _shape(system: PhoneSystem) -> PhoneSystemShape:
     return PhoneSystemShape(
         system.id, system.name, system.slug, system.host, refer(system.tenant), system.created_at, system.discarded_at
     )
 
 
-ROUTES = [list_phone_systems, show_phone_system, create_phone_system, change_phone_system]
+ROUTES = [list_phone_systems, show_phone_system, create_phone_system, change_phone_system, discard_phone_system]

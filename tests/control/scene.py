@@ -24,6 +24,7 @@ from tenants.actor import Actor
 from tenants.api_keys import SCOPES, ApiKey
 from tenants.fence import FencedSession
 from tenants.invitations import Invitation
+from tenants.numbers import InboundNumber
 from tenants.people import Team, find_membership
 from tenants.phones import Extension, Licence, find_phone_system
 from tenants.reach import Reach
@@ -44,6 +45,7 @@ RECORDS = {
     "extension_id": "extension",
     "system_id": "phone_system",
     "licence_id": "licence",
+    "number_id": "number",
     "team_id": "team",
     "entry_id": "entry",
     "app_id": "app",
@@ -222,4 +224,6 @@ async def _made_by_an_admin(session: AsyncSession, actor: Actor, tenant_id: int,
     team = await Team.create(session, tenant, "Theirs", NOW)
     spare = await Extension.create(session, await find_phone_system(session, system_id), "298", NOW)
     invitation = await Invitation.prepare(session, actor, tenant.id, "x@y.example", "X", Role.MEMBER, NOW)
-    return {"app": app.id, "team": team.id, "spare": spare.id, "invitation": invitation.id}
+    number = await InboundNumber.add(session, tenant, "+442079460123", NOW, extension=spare)
+    made = {"app": app, "team": team, "spare": spare, "invitation": invitation, "number": number}
+    return {name: record.id for name, record in made.items()}

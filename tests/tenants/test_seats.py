@@ -78,11 +78,12 @@ async def test_no_limit_is_above_the_one_above_it(store: Store, cast: Cast) -> N
 
 
 async def test_a_limit_elsewhere_does_not_exist(store: Store, cast: Cast) -> None:
-    with pytest.raises(OutOfReach):
-        async with work_as(store, cast.actor("Olaf")) as session:
-            zoo = Tenant(id=cast.tenant("Zoo").id, path=cast.tenant("Zoo").path, name="Zoo")
-            desk = await session.get_one(Product, cast.product_id("Desk"))
+    zoo = Tenant(id=cast.tenant("Zoo").id, path=cast.tenant("Zoo").path, name="Zoo")
+    async with work_as(store, cast.actor("Olaf")) as session:
+        desk = await session.get_one(Product, cast.product_id("Desk"))
+        with pytest.raises(OutOfReach):
             await SeatLimit.set(session, cast.actor("Ada"), zoo, desk, 1, NOW)
+        session.expunge_all()
 
 
 @pytest.mark.parametrize("seats", [-1, 1_000_001])
