@@ -330,6 +330,7 @@ async def authorise(
             ticket=ticket,
             mode=mode,
             standing_in=actor.standing_in,
+            strong=actor.strong,
         )
         if found is None or not found.extension_live:
             raise OutOfReach

@@ -109,8 +109,13 @@ async def fetch_facts(
     ticket: str | None = None,
     mode: str = "full",
     standing_in: bool = False,
+    strong: bool = True,
 ) -> Found | None:
-    """What the guard needs to know, in one round trip; None when actor, subject or extension does not exist."""
+    """What the guard needs to know, in one round trip; None when actor, subject or extension does not exist.
+
+    `strong`: the sign-in that asks used a second factor. Where none is at hand the person's having one decides: when
+    the first is set up, every other sign-in ends.
+    """
     row = (
         await connection.execute(
             _FACTS, {"actor": actor_membership_id, "subject": subject_membership_id, "extension": extension_id}
@@ -118,7 +123,7 @@ async def fetch_facts(
     ).one_or_none()
     if row is None or (subject_membership_id is not None and row.s_id is None):
         return None
-    return found_in(row, act, reason=reason, ticket=ticket, mode=mode, standing_in=standing_in)
+    return found_in(row, act, reason=reason, ticket=ticket, mode=mode, standing_in=standing_in, strong=strong)
 
 
 def found_in(
@@ -129,6 +134,7 @@ def found_in(
     ticket: str | None = None,
     mode: str = "full",
     standing_in: bool = False,
+    strong: bool = True,
 ) -> Found | None:
     """A row of facts as the guard reads it; None when actor, subject or extension does not exist."""
     if row.a_id is None or row.p_path is None:
@@ -142,7 +148,7 @@ def found_in(
         policy=_policy(row),
         standing_in=standing_in,
         leads=bool(row.leads),
-        second_factor=bool(row.a_factor),
+        second_factor=bool(row.a_factor) and strong,
         reason=reason,
         ticket=ticket,
         mode=mode,

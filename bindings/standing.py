@@ -21,6 +21,7 @@ from bindings.login import LONGEST, Because
 from tenants.credentials import digest
 from tenants.records import Json
 from tenants.roles import Role
+from tenants.sign_in import STRONG
 
 ACCESS, REFRESH = "access", "refresh"
 
@@ -260,7 +261,8 @@ def _standing(row: Any) -> Standing | None:
 def _spell(row: Any) -> Spell:
     bond = _bond(row) if row.binding_id is not None else None
     reason, ticket, mode = (bond.reason, bond.ticket, row.b_mode) if bond else (None, None, "full")
-    found = found_in(row, Act.BIND, reason=reason, ticket=ticket, mode=mode)
+    strong = not STRONG.isdisjoint(row.methods)
+    found = found_in(row, Act.BIND, reason=reason, ticket=ticket, mode=mode, strong=strong)
     facts = _facts(row, bond)
     return Spell(
         facts=facts,

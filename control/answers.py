@@ -8,7 +8,7 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, NotAuthorizedException
 from litestar.response import Redirect, Template
 
-from control.proof import ProveFirst
+from control.proof import FactorFirst, ProveFirst
 from control.visitor import Visitor
 from tenants.refusals import Invalid, Refusal, TooMany
 
@@ -31,6 +31,8 @@ TITLES = {
 
 def refused(request: Request[Visitor, Any, Any], refusal: Refusal) -> Response[Any]:
     """One of the house's own refusals."""
+    if isinstance(refusal, FactorFirst) and not wants_json(request):
+        return Redirect(refusal.back, status_code=303)
     if isinstance(refusal, ProveFirst) and not wants_json(request):
         return Redirect("/prove", query_params={"next": refusal.back}, status_code=303)
     extra: dict[str, Any] = {"rule": refusal.rule}

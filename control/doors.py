@@ -6,6 +6,9 @@ done there outlives them. A route without both stops the app from starting.
 `proof=True` asks besides for a proof of who is there that is not older than 15 minutes (control/proof.py). For a form
 `proof_at="/path/{id}"` names the page to come back to (where the browser says it came from, by default), and
 `proof_keeps=(…)` the fields that this page takes from its address, so that nothing typed is lost.
+
+Where an organization asks its admins and operators for a second factor, who has none passes only the routes with
+`before_factor=True`: to set one up, to be somebody else, and to leave.
 """
 
 import hmac
@@ -21,7 +24,7 @@ from litestar.handlers.http_handlers import HTTPRouteHandler
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control.house import House
-from control.proof import ProveFirst, require_proof
+from control.proof import ProveFirst, require_factor, require_proof
 from control.visitor import Visitor
 from tenants.actor import Actor
 from tenants.reach import Reach
@@ -81,6 +84,8 @@ async def door(connection: ASGIConnection[Any, Visitor, Any, Any], handler: Base
             raise NotPermitted("Stop impersonating first: this would outlive your standing in.", rule="outlives")
         if isinstance(may, Permission) and not visitor.actor.may(may):
             raise NotPermitted("Your role here does not include this. Ask an admin of your organization.")
+        if not handler.opt.get("before_factor"):
+            await require_factor(connection)
         if handler.opt.get("proof"):
             await require_proof(connection)
     except Refusal as refusal:

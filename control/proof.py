@@ -1,4 +1,7 @@
-"""Proof: a dangerous act asks again who is there, when they proved it longer than a quarter of an hour ago."""
+"""Proof: a dangerous act asks again who is there, when they proved it longer than a quarter of an hour ago.
+
+And some organizations ask their admins and operators for a second factor before they do anything at all.
+"""
 
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -8,6 +11,7 @@ from litestar.connection import ASGIConnection
 
 from control.local_path import path_of
 from control.visitor import Visitor
+from tenants.factors import factor_missing
 from tenants.refusals import NotPermitted, ProofNeeded
 
 
@@ -32,6 +36,29 @@ async def require_proof(connection: ASGIConnection[Any, Visitor, Any, Any]) -> N
         raise ProofNeeded("This asks for a person who has just proved who they are. Do it in the panel.")
     if not visitor.sign_in.fresh(visitor.now):
         raise ProveFirst(await page_behind(connection))
+
+
+class FactorFirst(ProveFirst):
+    """Somebody at a browser is led to where a second factor is set up."""
+
+
+async def require_factor(connection: ASGIConnection[Any, Visitor, Any, Any]) -> None:
+    """Refuse while the organization asks for a second factor that is missing.
+
+    The door asks it for every route without `before_factor=True`.
+    """
+    visitor = connection.user
+    if visitor.actor is None or visitor.actor.true is None or not factor_missing(visitor.actor.true, visitor.sign_in):
+        return
+    asking = visitor.actor.true.tenant_name
+    if visitor.sign_in is None:
+        raise NotPermitted(
+            f"{asking} asks its admins and operators for a second factor. Set one up in the panel, under Account.",
+            rule="second_factor",
+        )
+    if visitor.actor.true.has_factor:
+        raise ProveFirst(await page_behind(connection))
+    raise FactorFirst("/account/second-factor")
 
 
 async def page_behind(connection: ASGIConnection[Any, Visitor, Any, Any]) -> str:

@@ -33,6 +33,10 @@ class Identity:
     path: str
     sponsor: str | None = None
     """The sponsor's tenant name, when this is a sponsored profile: shown as "Elsa (Elm)"."""
+    has_factor: bool = False
+    """The person has a second factor set up."""
+    needs_factor: bool = False
+    """Its tenant, or one above, asks its admins and operators for a second factor, and this is one of them."""
 
     @property
     def shown_name(self) -> str:
@@ -65,6 +69,8 @@ class Actor:
     sign_in_id: int | None = None
     api_key_id: int | None = None
     system: str | None = None
+    strong: bool = False
+    """A second factor was used for the sign-in that this is; never so for a key."""
 
     @classmethod
     def of(
@@ -75,6 +81,7 @@ class Actor:
         sign_in_id: int | None = None,
         api_key_id: int | None = None,
         scopes: frozenset[str] | None = None,
+        strong: bool = False,
     ) -> "Actor":
         """Somebody acting as themselves."""
         return cls(
@@ -85,6 +92,7 @@ class Actor:
             sign_in_id=sign_in_id,
             api_key_id=api_key_id,
             scopes=scopes,
+            strong=strong,
         )
 
     @classmethod

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from tenants.actor import Identity
 from tenants.people import Membership, User
 from tenants.reach import Reach
-from tenants.roles import Role
+from tenants.roles import ADMIN_ACCESS, Role
 from tenants.tree import Scope, Suspension, Tenant
 
 _members, _people, _tree = Membership.__table__, User.__table__, Tenant.__table__
@@ -26,6 +26,7 @@ _IDENTITIES = (
         _tree.c.path,
         _sponsor_tree.c.name.label("sponsor"),
         _sponsor_tree.c.path.label("sponsor_path"),
+        _people.c.second_factor,
     )
     .join(_people, _people.c.id == _members.c.user_id)
     .join(_tree, _tree.c.id == _members.c.tenant_id)
@@ -64,7 +65,7 @@ async def live_identities(
     if membership_id is not None:
         wanted = wanted.where(_members.c.id == membership_id)
     rows = (await connection.execute(wanted)).all()
-    shut = await closed_paths(connection, [row.path for row in rows] + [row.sponsor_path for row in rows])
+    shut, strict = await _standing(connection, [row.path for row in rows] + [row.sponsor_path for row in rows])
     return [
         Identity(
             row.id,
@@ -77,6 +78,8 @@ async def live_identities(
             row.tenant_kind,
             row.path,
             row.sponsor,
+            bool(row.second_factor),
+            row.path in strict and row.role in ADMIN_ACCESS,
         )
         for row in rows
         if row.path not in shut and _sponsor_holds(row.path, row.sponsor_path, shut)
@@ -92,18 +95,30 @@ def _sponsor_holds(path: str, sponsor_path: str | None, shut: set[str]) -> bool:
 
 async def closed_paths(connection: AsyncConnection | AsyncSession, paths: list[str | None]) -> set[str]:
     """Which of these tenants are closed: discarded or suspended, themselves or (scope all) from above."""
+    shut, _strict = await _standing(connection, paths)
+    return shut
+
+
+async def _standing(connection: AsyncConnection | AsyncSession, paths: list[str | None]) -> tuple[set[str], set[str]]:
+    """Which of these tenants are closed, and which ask their admins and operators for a second factor."""
     wanted = {path for path in paths if path is not None}
     line = {above for path in wanted for above in Reach.ancestors_of(path)}
     if not line:
-        return set()
+        return set(), set()
     rows = Suspension.__table__
+    closing = sa.or_(_tree.c.discarded_at.is_not(None), rows.c.id.is_not(None))
     reasons = await connection.execute(
-        sa.select(_tree.c.path, _tree.c.discarded_at, rows.c.scope)
+        sa.select(_tree.c.path, _tree.c.discarded_at, rows.c.scope, _tree.c.policy_require_factor, closing)
         .outerjoin(rows, sa.and_(rows.c.tenant_id == _tree.c.id, rows.c.lifted_at.is_(None)))
-        .where(_tree.c.path.in_(line), sa.or_(_tree.c.discarded_at.is_not(None), rows.c.id.is_not(None)))
+        .where(_tree.c.path.in_(line), sa.or_(closing, _tree.c.policy_require_factor > 0))
     )
     shut: set[str] = set()
-    for reason in reasons:
-        whole = reason.discarded_at is not None or reason.scope == Scope.ALL
-        shut |= {path for path in wanted if path == reason.path or (whole and path.startswith(reason.path))}
-    return shut
+    strict: set[str] = set()
+    for above, discarded_at, scope, asks, closes in reasons:
+        whole = discarded_at is not None or scope == Scope.ALL
+        below = {path for path in wanted if path.startswith(above)}
+        if asks:
+            strict |= below
+        if closes:
+            shut |= below if whole else below & {above}
+    return shut, strict

@@ -38,6 +38,8 @@ PAST_THE_FENCE = {
     "bindings/facts.py": "the guard's facts, in one statement",
     # Signing in, and the login path: before there is an actor, and hot
     "tenants/links.py": "spends a secret in one statement, for whoever holds it",
+    "tenants/second_factors.py": "takes a code in one statement; an admin who resets them reaches nobody's codes",
+    "tenants/passkeys.py": "a passkey is one person's in the whole house; its counter grows in one statement",
     "tenants/sign_in.py": "counts failures and known networks of anybody",
     "tenants/password_resets.py": "counts those who forgot, and the letters they were sent",
     "tenants/email_changes.py": "from whose line a change was asked for, which may lie above the reader",
@@ -74,6 +76,7 @@ EVERYWHERE = {
     "control/openid/login.py": {"log in to an app"},
     "control/openid/logout.py": {"log out of an app"},
     "control/pages/password.py": {"sign-in"},
+    "control/pages/prove.py": {"sign-in"},
     "control/pages/resolve.py": {"test a login"},
     "control/pages/setup.py": {"set-up"},
     "control/pages/sign_in.py": {"sign-in"},
