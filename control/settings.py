@@ -10,6 +10,10 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from control.mail.server import MailServer, NoServer
+from tenants.refusals import Invalid
+from tenants.text import email_address
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -27,6 +31,8 @@ class Settings:
     public_url: str
     secret_key: bytes
     smtp_url: str | None = None
+    mail_from: str | None = None
+    """The address that letters come from; `sender_address` is never without one."""
     workers: int = 1
     trusted_proxies: tuple[str, ...] = ()
 
@@ -45,7 +51,8 @@ class Settings:
             data_dir=data_dir,
             public_url=_public_url(known.get("UNDERSTUDY_PUBLIC_URL", "http://localhost:8000")),
             secret_key=_secret_key(known.get("UNDERSTUDY_SECRET_KEY"), data_dir),
-            smtp_url=known.get("UNDERSTUDY_SMTP_URL") or None,
+            smtp_url=_smtp_url(known.get("UNDERSTUDY_SMTP_URL")),
+            mail_from=_mail_from(known.get("UNDERSTUDY_MAIL_FROM")),
             workers=workers,
             trusted_proxies=tuple(known.get("UNDERSTUDY_TRUSTED_PROXIES", "").replace(",", " ").split()),
         )
@@ -54,6 +61,23 @@ class Settings:
     def https(self) -> bool:
         """Whether people come by https."""
         return self.public_url.startswith("https://")
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """Where letters are handed over; None when they stay in the data folder."""
+        return MailServer.read(self.smtp_url) if self.smtp_url else None
+
+    @property
+    def sender_address(self) -> str:
+        """What letters come from: the setting, else the user at the mail server, else no-reply at our own host."""
+        user = self.mail_server.user if self.mail_server else None
+        return self.mail_from or (_plain_address(user) if user else None) or f"no-reply@{self.host}"
+
+    @property
+    def host(self) -> str:
+        """The name people come to; a bare number is no name for an address of mail."""
+        host = urlsplit(self.public_url).hostname or ""
+        return "localhost" if not host or ":" in host or host.rpartition(".")[2].isdigit() else host
 
     def cookie(self, name: str) -> str:
         """A cookie's name: `__Host-` on https; on loopback the port is part of it, since cookies ignore ports."""
@@ -71,6 +95,34 @@ def _public_url(url: str) -> str:
     if parts.scheme != "https" and not local:
         raise Unusable("UNDERSTUDY_PUBLIC_URL must be https unless it is this machine.")
     return url.rstrip("/")
+
+
+def _smtp_url(url: str | None) -> str | None:
+    if not url:
+        return None
+    try:
+        MailServer.read(url)
+    except NoServer as wrong:
+        raise Unusable(f"UNDERSTUDY_SMTP_URL cannot be used: {wrong}.") from None
+    return url
+
+
+def _mail_from(text: str | None) -> str | None:
+    """Plain ASCII: every mail server takes that."""
+    if not text:
+        return None
+    address = _plain_address(text)
+    if address is None:
+        raise Unusable("UNDERSTUDY_MAIL_FROM is an e-mail address such as panel@voip.example.")
+    return address
+
+
+def _plain_address(text: str) -> str | None:
+    try:
+        address = email_address(text)
+    except Invalid:
+        return None
+    return address if address.isascii() else None
 
 
 def _workers(text: str, url: str) -> int:

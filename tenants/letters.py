@@ -5,7 +5,7 @@ What it says (a link is a secret) is sealed, and gone once the letter is sent, h
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -14,10 +14,17 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from tenants.reach import Extent, Reach
 from tenants.records import Number, Record
+from tenants.refusals import Conflict, OutOfReach
 from tenants.sealing import seal, unseal
 from tenants.trail import numbered
 
 PURPOSE = "letters"
+LEASE = timedelta(minutes=15)
+"""How long a letter that was taken is kept from other senders; if its own died, it is due again after that."""
+PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240, 480, 720, 1440))
+"""How long to wait after each try in vain: two days in all, then it has failed."""
+LAST_TRY = timedelta(minutes=10)
+"""How long before what it says expires the last try is made, when a pause would be longer."""
 
 
 class LetterKind(StrEnum):
@@ -76,6 +83,14 @@ WELCOME: dict[LetterKind, frozenset[str]] = {
 
 class WrongWords(Exception):
     """A letter was given words that its kind does not have, or not all that it needs."""
+
+
+class Stage(StrEnum):
+    """How far a letter has come."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +168,79 @@ class Letter(Record):
         session.add(letter)
         await session.flush()
         return letter
+
+    @classmethod
+    async def take(cls, session: AsyncSession, now: datetime, most: int) -> "list[Letter]":
+        """Take letters that are due, oldest first. Nobody else gets them for LEASE."""
+        due = cls._due(now).order_by(cls.due_at, cls.id).limit(most).with_for_update(skip_locked=True)
+        letters = list(await session.scalars(due))
+        for letter in letters:
+            letter.due_at, letter.error = now + LEASE, None
+            letter.tries += 1
+        await session.flush()
+        return letters
+
+    @classmethod
+    async def any_due(cls, session: AsyncSession, now: datetime) -> bool:
+        """Whether there is anything to take."""
+        return (await session.scalars(cls._due(now).limit(1))).first() is not None
+
+    @classmethod
+    def _due(cls, now: datetime) -> "sa.Select[Letter]":
+        return sa.select(cls).where(cls.sent_at.is_(None), cls.failed_at.is_(None), cls.due_at <= now)
+
+    @classmethod
+    async def find(cls, session: AsyncSession, letter_id: int) -> "Letter":
+        """The letter, held until the end of this transaction; otherwise OutOfReach, the same as for none at all."""
+        held = sa.select(cls).where(cls.id == letter_id).with_for_update()
+        letter = (await session.scalars(held)).one_or_none()
+        if letter is None:
+            raise OutOfReach
+        return letter
+
+    @property
+    def stage(self) -> Stage:
+        """Waiting for its turn, sent, or failed for good."""
+        if self.sent_at is not None:
+            return Stage.SENT
+        return Stage.FAILED if self.failed_at is not None else Stage.WAITING
+
+    @classmethod
+    def at_stage(cls, stage: Stage) -> sa.ColumnElement[bool]:
+        """The letters that have come that far."""
+        if stage is Stage.SENT:
+            return cls.sent_at.is_not(None)
+        failed = cls.failed_at.is_not(None)
+        return failed if stage is Stage.FAILED else sa.and_(cls.sent_at.is_(None), cls.failed_at.is_(None))
+
+    @property
+    def stuck(self) -> bool:
+        """It was tried in vain and waits for the next try; while it is being sent it has no error."""
+        return self.stage is Stage.WAITING and self.error is not None
+
+    def mark_sent(self, now: datetime) -> None:
+        """The mail server has it; what it said is gone from here."""
+        self.sent_at, self.sealed, self.error = now, None, None
+
+    def fail(self, now: datetime, error: str) -> None:
+        """No further try; what it said is gone. `error` holds neither addresses nor links."""
+        self.failed_at, self.sealed, self.error = now, None, error
+
+    def put_off(self, now: datetime, error: str) -> None:
+        """Try again after a pause, each longer than the one before; failed where no try would come in time."""
+        again = now + PAUSES[self.tries - 1] if self.tries <= len(PAUSES) else None
+        if again is not None and self.expires_at is not None:
+            again = min(again, self.expires_at - LAST_TRY)
+        if again is None or again <= now:
+            self.fail(now, error)
+        else:
+            self.due_at, self.error = again, error
+
+    def hasten(self, now: datetime) -> None:
+        """Try again now. Conflict unless it waits for another try: what it said is gone once it was sent or failed."""
+        if not self.stuck:
+            raise Conflict("This letter is not waiting for another try.", rule="letter")
+        self.due_at = now
 
     def words(self, secret_key: bytes) -> dict[str, str]:
         """What fills the template; empty once the letter has gone. Raises Sealed."""
