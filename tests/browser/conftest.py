@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from playwright.async_api import Browser, async_playwright
 
 from bindings.binding import Binding
+from tenants.people import Membership
 from tenants.store import Store
 from tests.browser.demo_process import REPOSITORY, Demo, running_demo
 from tests.browser.person import Person
-from tests.cast import Cast, house_work, read_cast
+from tests.cast import Cast, house_work, read_cast, work_as
 
 ARGUMENTS = (
     "--no-sandbox",
@@ -65,19 +66,26 @@ async def cast(demo: Demo) -> Cast:
         await store.close()
 
 
-async def release_everybody(demo: Demo) -> None:
-    """Nobody is bound to anybody any more."""
+async def release_everybody(demo: Demo, cast: Cast) -> None:
+    """Nobody is bound to anybody any more, and nobody has a profile in a customer's company."""
     store, now = Store(demo.database), datetime.now(UTC)
     try:
         async with house_work(store, now) as session:
             for binding in await session.scalars(sa.select(Binding).where(Binding.ended_at.is_(None))):
                 await binding.end(session, "released", now)
+        ada = cast.actor("Ada")
+        async with work_as(store, ada, now) as session:
+            sponsored = sa.select(Membership).where(
+                Membership.sponsor_id.is_not(None), Membership.discarded_at.is_(None)
+            )
+            for profile in (await session.scalars(sponsored)).all():
+                await profile.discard(session, ada, now)
     finally:
         await store.close()
 
 
 @pytest.fixture
-async def somebody(demo: Demo, chromium: Browser) -> AsyncIterator[Opening]:
+async def somebody(demo: Demo, chromium: Browser, cast: Cast) -> AsyncIterator[Opening]:
     """`await somebody("Pia")`: Pia at her browser, not signed in yet. No page may complain in any story."""
     opened: list[Person] = []
 
@@ -92,7 +100,7 @@ async def somebody(demo: Demo, chromium: Browser) -> AsyncIterator[Opening]:
     complaints = [complaint for person in opened for complaint in person.complaints]
     for person in opened:
         await person.context.close()
-    await release_everybody(demo)
+    await release_everybody(demo, cast)
     assert complaints == []
 
 

@@ -1,0 +1,77 @@
+"""The first document, sentence by sentence: impersonating an end user by binding one's own login to their extension."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Opening
+from tests.browser.person import choose_by_start, expect_seen
+
+pytestmark = pytest.mark.browser
+
+
+async def test_the_seven_steps_of_the_article(somebody: Opening) -> None:
+    """Sign in; System, Users; your own user; User Bindings; phone system and extension; log in as always; not you."""
+    pia = await somebody("Pia")
+    await pia.sign_in()
+    system = pia.panel.get_by_role("navigation", name="System")
+    await system.get_by_role("link", name="Users", exact=True).click()
+    await pia.panel.get_by_role("link", name=pia.name).first.click()
+    await pia.panel.get_by_role("link", name="User Bindings").click()
+    await choose_by_start(pia.panel, "phone_system", "Dairy PBX")
+    await choose_by_start(pia.panel, "extension", "101")
+    await pia.panel.get_by_role("button", name="Save").click()
+    softphone = await pia.log_in("softphone")
+    await expect_seen(softphone, name="Dan Dale", extension="101", tenant="Dairy", acting="Pia Pine")
+
+
+async def test_a_login_that_is_open_stays_who_it_was_until_the_next_one(somebody: Opening) -> None:
+    pia = await somebody("Pia")
+    await pia.sign_in()
+    softphone = await pia.log_in("softphone")
+    await expect_seen(softphone, name="Pia Pine", extension="100", tenant="Pine")
+    await pia.bind("Dairy PBX", "101")
+    await pia.look_at("softphone")
+    await expect_seen(softphone, name="Pia Pine", extension="100", tenant="Pine")
+    await softphone.get_by_role("button", name="Log out").click()
+    await expect(softphone.locator("#logged-out")).to_be_visible()
+    await pia.log_in("softphone")
+    await expect_seen(softphone, name="Dan Dale", extension="101", tenant="Dairy", acting="Pia Pine")
+
+
+async def test_every_app_opens_as_that_extensions_user(somebody: Opening) -> None:
+    olaf = await somebody("Olaf")
+    await olaf.sign_in()
+    await olaf.bind("Bakery PBX", "201")
+    for app in ("softphone", "desk-client", "desk-admin"):
+        page = await olaf.log_in(app)
+        await expect_seen(page, name="Bea Bell", extension="201", tenant="Bakery", acting="Olaf Olsen")
+
+
+async def test_bea_is_not_interrupted_and_keeps_her_password(somebody: Opening) -> None:
+    bea, olaf = await somebody("Bea"), await somebody("Olaf")
+    await bea.sign_in()
+    hers = await bea.log_in("softphone")
+    await expect_seen(hers, name="Bea Bell", extension="201", tenant="Bakery")
+    await olaf.sign_in()
+    await olaf.bind("Bakery PBX", "201")
+    await olaf.log_in("softphone")
+    await bea.look_at("softphone")
+    await expect_seen(hers, name="Bea Bell", extension="201", tenant="Bakery")
+    again = await somebody("Bea")
+    await again.sign_in()
+    await expect(again.panel.get_by_role("heading", level=1)).to_be_visible()
+
+
+async def test_elsa_meets_layer_makes_her_profile_in_zoo_and_is_zoe(somebody: Opening) -> None:
+    """A distribution partner has a user in the customer's layer, and impersonates with that one."""
+    elsa = await somebody("Elsa")
+    await elsa.sign_in()
+    await elsa.open_own_bindings()
+    await elsa.choose("Zoo PBX", "201")
+    await elsa.panel.get_by_role("button", name="Save").click()
+    await elsa.panel.get_by_role("button", name="Create my profile in Zoo").click()
+    await expect(elsa.panel.get_by_role("status")).to_contain_text("Your profile in Zoo is made")
+    await elsa.panel.get_by_role("button", name="Save").click()
+    await expect(elsa.bar(elsa.panel)).to_contain_text("Your app logins open as Zoe Zeller, ext 201 at Zoo")
+    softphone = await elsa.log_in("softphone")
+    await expect_seen(softphone, name="Zoe Zeller", extension="201", tenant="Zoo", acting="Elsa Eden (Elm)")
