@@ -1,6 +1,6 @@
 """Home: a person's own extensions and apps, their own bindings, and who stands in for them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 from bindings.apps import App
 from bindings.binding import Binding
 from control.doors import SIGNED_IN
-from control.pages.parts.history import Line, told
+from control.pages.parts.accesses import accesses_of
 from control.pages.parts.session import Session
 from control.pages.parts.shown_bindings import may_bind, shown
 from control.shell import page
@@ -19,8 +19,6 @@ from control.speech import speech
 from control.visitor import Visitor
 from tenants.phones import Extension, Licence, Product
 from tenants.refusals import OutOfReach
-from tenants.trail import Entry
-from tenants.verbs import Verb
 
 ACCESSES = 10
 """How many of the latest accesses are shown."""
@@ -44,10 +42,6 @@ async def home(request: Request[Visitor, Any, Any], session: Session) -> Respons
     mine = sa.select(Binding).where(Binding.ended_at.is_(None)).order_by(Binding.id.desc())
     bindings = list(await session.scalars(mine.where(Binding.user_id == who.user_id)))
     onto = list(await session.scalars(mine.where(Binding.subject_membership_id == who.membership_id)))
-    accesses = sa.select(Entry).where(
-        Entry.subject_membership_id == who.membership_id,
-        Entry.verb.in_([Verb.BOUND.value, Verb.BINDING_ENDED.value, Verb.LOGGED_IN.value]),
-    )
     return page(
         request,
         "home.html",
@@ -56,14 +50,9 @@ async def home(request: Request[Visitor, Any, Any], session: Session) -> Respons
         apps=await apps_to_open(session),
         bindings=await shown(session, bindings, visitor.actor, visitor.now),
         onto=await shown(session, onto, visitor.actor, visitor.now),
-        accesses=[in_brief(line) for line in (await told(session, visitor, accesses, limit=ACCESSES)).lines],
+        accesses=await accesses_of(session, visitor, who.user_id, [who.membership_id], limit=ACCESSES),
         own_tab=f"/users/{who.user_id}/bindings" if may_bind(visitor.actor) else None,
     )
-
-
-def in_brief(line: Line) -> Line:
-    """Who, when and why; the fields of the record and its page are for who reads history."""
-    return replace(line, changes=[], href="")
 
 
 async def own_extensions(session: AsyncSession, membership_id: int) -> list[Own]:

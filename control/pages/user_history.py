@@ -1,14 +1,14 @@
 """The History tab of a user: the person, their memberships and their bindings, as far as the reader sees."""
 
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 from litestar import Request, Response, get
 
 from bindings.binding import Binding
-from control.pages.parts.asked import words_in
 from control.pages.parts.fields import Id
-from control.pages.parts.history import entries_of
+from control.pages.parts.history import past_of
 from control.pages.parts.session import Session
 from control.pages.parts.user_tabs import crumbs, user_tabs
 from control.shell import page
@@ -27,8 +27,8 @@ async def history(request: Request[Visitor, Any, Any], session: Session, user_id
     places = await session.scalars(sa.select(Membership.id).where(Membership.user_id == user.id))
     latest = sa.select(Binding.id).where(Binding.user_id == user.id).order_by(Binding.id.desc()).limit(BINDINGS)
     bound = await session.scalars(latest)
-    cursor = words_in(request.query_params, "cursor") or None
     also = [*(("memberships", number) for number in places), *(("bindings", number) for number in bound)]
+    past = await past_of(request, session, "users", user.id, also=also)
     return page(
         request,
         "users/history.html",
@@ -36,8 +36,7 @@ async def history(request: Request[Visitor, Any, Any], session: Session, user_id
         crumbs=crumbs(request, user),
         tabs=user_tabs(request, user, "history"),
         user=user,
-        told=await entries_of(session, request.user, "users", user.id, also=also, cursor=cursor),
-        cursor=cursor,
+        past=replace(past, history_href=f"/history?person={user.id}"),
     )
 
 

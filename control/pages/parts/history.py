@@ -142,9 +142,9 @@ async def past_of(
 
 async def lines_of(session: AsyncSession, visitor: Visitor, entries: Sequence[Entry]) -> list[Line]:
     """Entries in the reader's words."""
-    names = await names_in(session, entries)
-    zone, locale = zone_and_locale(visitor)
     reads = visitor.actor is not None and visitor.actor.may(Permission.READ_HISTORY)
+    names = await names_in(session, entries, numbers=reads)
+    zone, locale = zone_and_locale(visitor)
     lines = [_line(entry, names, zone, visitor.now, locale) for entry in entries]
     # An entry's own page is for who reads history; a member is told what concerns them, and no more.
     return lines if reads else [replace(line, href="") for line in lines]
@@ -206,10 +206,10 @@ def changes_of(entry: Entry, names: Names, zone: str, now: datetime, locale: str
         if key not in labels or change in ([None, False], [None, 0]):
             continue  # machinery, or a new record's "no"
         if change == CHANGED:
-            shown.append({"label": labels[key], "secret": True, "before": None, "after": None})
+            shown.append({"key": key, "label": labels[key], "secret": True, "before": None, "after": None})
             continue
         before, after = (
             names.of_value(entry, key, value) or value_words(key, value, zone, now, locale) for value in change
         )
-        shown.append({"label": labels[key], "secret": False, "before": before, "after": after})
+        shown.append({"key": key, "label": labels[key], "secret": False, "before": before, "after": after})
     return shown

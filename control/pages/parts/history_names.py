@@ -63,18 +63,20 @@ Bearer = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Names by kind of record and id. What the reader cannot see keeps its number."""
+    """Names by kind of record and id."""
 
     known: dict[str, dict[int, tuple[str, int]]]
     renames: dict[Bearer, list[Entry]] = field(default_factory=dict)
     """The changes of a name since the oldest of the entries, oldest first."""
+    numbers: bool = True
+    """Whether what the reader cannot see is told by its number; a member is not told even that."""
 
     def of_value(self, entry: Entry, key: str, value: Any) -> str | None:
         """The name, as of the entry, of what a field points at; None where the field is no reference."""
         kind = REFERENCES.get(key)
         if kind is None or not isinstance(value, int) or isinstance(value, bool):
             return None
-        return self._then(entry, kind, value) or f"#{value}"
+        return self._then(entry, kind, value) or (f"#{value}" if self.numbers else "…")
 
     def of_record(self, entry: Entry) -> str | None:
         """The record's name as of then, or that of what it belongs to."""
@@ -90,7 +92,7 @@ class Names:
         return name
 
 
-async def names_in(session: AsyncSession, entries: Sequence[Entry]) -> Names:
+async def names_in(session: AsyncSession, entries: Sequence[Entry], *, numbers: bool = True) -> Names:
     """The names of all that these entries point at, a statement or two for each kind."""
     known, bearers = {}, set()
     for kind, ids in _pointed_at(entries).items():
@@ -98,7 +100,7 @@ async def names_in(session: AsyncSession, entries: Sequence[Entry]) -> Names:
         rows = (await session.execute(NAMING[kind].where(identity.in_(ids)))).all()
         known[kind] = {row[0]: (row[1], row[2]) for row in rows}
         bearers |= {(RENAMED[kind], row[2]) for row in rows if kind in RENAMED}
-    return Names(known, await _renames(session, bearers, entries) if bearers else {})
+    return Names(known, await _renames(session, bearers, entries) if bearers else {}, numbers)
 
 
 def _pointed_at(entries: Sequence[Entry]) -> dict[str, set[int]]:
