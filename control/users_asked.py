@@ -69,7 +69,7 @@ class UsersAsked:
         if self.role is not None or self.place is not None:
             wanted = wanted.where(self._placed())
         if self.factor is not None:
-            wanted = wanted.where(User.second_factor.is_(self.factor))
+            wanted = wanted.where(User.second_factor if self.factor else ~User.second_factor)
         if self.bound is not None:
             holds = sa.exists().where(Binding.user_id == User.id, Binding.ended_at.is_(None))
             wanted = wanted.where(holds if self.bound else ~holds)

@@ -303,6 +303,9 @@ def _company_records() -> None:
 
 
 def _indexes() -> None:
+    op.create_index("ix_tenants_slug", "tenants", ["slug"])
+    op.create_index("ix_tenants_kind", "tenants", ["kind", "name", "id"])
+    _where("ix_tenants_discarded", "tenants", ["name", "id"], "discarded_at IS NOT NULL")
     op.create_index("ix_links_user", "links", ["user_id", "purpose"])
     _where("ix_email_changes_open", "email_changes", ["user_id"], "applied_at IS NULL AND cancelled_at IS NULL", True)
     _where("ix_totps_live", "totps", ["user_id"], "ended_at IS NULL", True)
@@ -319,10 +322,20 @@ def _indexes() -> None:
         _where(f"ix_{table}_discarded", table, ["id"], "discarded_at IS NOT NULL")
     waiting = "extension_id IS NOT NULL AND accepted_at IS NULL AND revoked_at IS NULL"
     _where("ix_invitations_extension", "invitations", ["extension_id"], waiting)
+    _orders_of_users()
     op.create_index("ix_recordings_tenant", "recordings", ["tenant_id", "started_at", "id"])
     op.create_index("ix_recordings_membership", "recordings", ["membership_id", "started_at", "id"])
     op.create_index("ix_recordings_started", "recordings", ["started_at", "id"])
     op.create_index("ix_playbooks_tenant", "playbooks", ["tenant_id", "id"])
+
+
+def _orders_of_users() -> None:
+    """The list of users by other columns than the name. Who never signed in counts as of 1970, as the list has it."""
+    op.create_index("ix_users_created", "users", ["created_at", "id"])
+    postgres = op.get_bind().dialect.name == "postgresql"
+    never = "1970-01-01 00:00:00+00:00" if postgres else "1970-01-01 00:00:00.000000"
+    op.create_index("ix_users_last_sign_in", "users", [sa.text(f"coalesce(last_sign_in_at, '{never}')"), "id"])
+    _where("ix_users_second_factor", "users", ["name", "id"], "second_factor")
 
 
 def _history() -> None:
