@@ -26,6 +26,7 @@ from control import answers, api, health, metrics, openid, pages, shell, static_
 from control.doors import ANYONE, check_every_door, door, session_of
 from control.house import Clock, House
 from control.looks import dress
+from control.mail.sender import sending
 from control.pages import nowhere
 from control.settings import Settings
 from control.visitor import FindVisitor
@@ -66,7 +67,8 @@ def create_app(
     async def life(app: Litestar) -> AsyncIterator[None]:
         if isinstance(house.clock, Clock):
             await house.clock.set_by(house.store)
-        yield
+        async with sending(house):
+            yield
         await house.store.close()
 
     app = Litestar(

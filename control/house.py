@@ -1,10 +1,12 @@
 """House: what every door needs at hand. One per process, kept in the app's state."""
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control.settings import Settings
@@ -38,6 +40,8 @@ class House:
     settings: Settings
     store: Store
     clock: Callable[[], datetime]
+    posted: asyncio.Event = field(default_factory=asyncio.Event)
+    """A letter was committed in this process: the sender looks."""
 
     async def letter(
         self,
@@ -51,9 +55,11 @@ class House:
         **words: str,
     ) -> Letter:
         """Put a letter into the outbox, in this transaction; `words` fill its template, and are kept sealed."""
-        return await Letter.put(
+        letter = await Letter.put(
             session, self.settings.secret_key, kind, to, tenant_id, now, expires_at=expires_at, **words
         )
+        event.listen(session.sync_session, "after_commit", lambda _: self.posted.set())
+        return letter
 
     def link(self, path: str) -> str:
         """A page's whole address, for letters."""

@@ -11,12 +11,18 @@ from tenants.roles import Permission
 
 REQUESTS = Counter("understudy_requests", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram("understudy_request_seconds", "Time to answer a request.", ["route"])
+LETTERS = Counter("understudy_letters", "Letters tried: sent, put off or failed.", ["kind", "outcome"])
 
 
 def count(method: str, route: str, status: int, seconds: float) -> None:
     """Count one answer. `route` is the template, never a raw path: paths carry ids."""
     REQUESTS.labels(method, route, str(status)).inc()
     SECONDS.labels(route).observe(seconds)
+
+
+def count_letter(kind: str, outcome: str) -> None:
+    """Count one try of a letter."""
+    LETTERS.labels(kind, outcome).inc()
 
 
 @get("/metrics", may=Permission.SEE_TENANTS, outlives=True, credential="key", include_in_schema=False)

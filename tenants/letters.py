@@ -218,6 +218,11 @@ class Letter(Record):
         """It was tried in vain and waits for the next try; while it is being sent it has no error."""
         return self.stage is Stage.WAITING and self.error is not None
 
+    def give_back(self, now: datetime) -> None:
+        """It was taken and not tried: another sender may have it now."""
+        self.due_at = now
+        self.tries -= 1
+
     def mark_sent(self, now: datetime) -> None:
         """The mail server has it; what it said is gone from here."""
         self.sent_at, self.sealed, self.error = now, None, None

@@ -73,6 +73,7 @@ EVERYWHERE = {
     "bindings/logout.py": {"end a login"},
     "control/commands/opening.py": {"command line"},
     "control/pages/parts/failures.py": {"sign-in"},
+    "control/mail/sender.py": {"letters"},
     "control/openid/login.py": {"log in to an app"},
     "control/openid/logout.py": {"log out of an app"},
     "control/pages/password.py": {"sign-in"},
