@@ -5,8 +5,8 @@ binding that has gone stale, which ends for good the moment a login meets it.
 """
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -144,7 +144,18 @@ class Step:
 
     rule: str
     outcome: str
-    sentence: str
+    pattern: str
+    """The sentence, with a place for each name in `said`: translators have it whole."""
+    said: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sentence(self) -> str:
+        """In the language of the source."""
+        return self.spoken(str)
+
+    def spoken(self, say: Callable[[str], str]) -> str:
+        """In the language that `say` translates into."""
+        return say(self.pattern) % self.said if self.said else say(self.pattern)
 
 
 async def resolve(
@@ -177,9 +188,9 @@ async def resolve(
             said.append(Step("binding", "stale", stale.sentence))
             return Notice("stale", "interaction_required", stale.sentence, binding=binding, rule=stale.rule)
         if binding.accepted_at is None:
-            said.append(Step("binding", "proposed", f"waits for an answer: {binding.label}"))
+            said.append(Step("binding", "proposed", "waits for an answer: %(name)s", {"name": binding.label}))
             return Notice("proposed", "interaction_required", "A binding waits for your answer.", binding=binding)
-        said.append(Step("binding", "holds", f"bound to {binding.label}"))
+        said.append(Step("binding", "holds", "bound to %(name)s", {"name": binding.label}))
         return await _bound(session, identities, binding, app, said)
     said.append(Step("binding", "none", "no binding for this app"))
     return await _own(session, user_id, identities, app, said, chosen_extension_id, choose)
@@ -217,7 +228,8 @@ async def _own(
     if picked is None:
         said.append(Step("own", "choose", "several extensions fit"))
         return Notice("choose", "interaction_required", "Which extension do you want to use?", choices=tuple(fits))
-    said.append(Step("own", "extension", f"own extension {picked.number} at {picked.tenant_name}"))
+    own = {"number": picked.number or "", "tenant": picked.tenant_name}
+    said.append(Step("own", "extension", "own extension %(number)s at %(tenant)s", own))
     actor = next(each for each in identities if each.membership_id == picked.membership_id)
     refused = await _fits(session, app, picked, actor, said)
     return refused or Granted(actor, picked, Because.OWN, None, None)
@@ -261,12 +273,12 @@ async def _fits(session: Asked, app: App, subject: Seen, actor: Identity, said: 
         said.append(Step("owner", "refused", "the app belongs to another organization"))
         return Notice("not_yours", "access_denied", f"{app.name} is not for {subject.tenant_name}.", subject=subject)
     if app.product_id is not None and subject.extension_id is not None:
-        licence = await licence_of(session, app, subject)
+        licence, number = await licence_of(session, app, subject), {"number": subject.number or ""}
         if licence is None:
-            said.append(Step("licence", "missing", f"extension {subject.number} has no licence"))
+            said.append(Step("licence", "missing", "extension %(number)s has no licence", number))
             sentence = f"Extension {subject.number} has no licence for {app.name}."
             return Notice("no_licence", "access_denied", sentence, subject=subject)
-        said.append(Step("licence", "holds", f"extension {subject.number} has a licence"))
+        said.append(Step("licence", "holds", "extension %(number)s has a licence", number))
         if app.admin_only and not (licence.app_admin and _passes_admin_on(actor, subject)):
             return await _not_admin(session, app, subject, said)
     elif app.admin_only:
@@ -280,7 +292,8 @@ def _passes_admin_on(actor: Identity, subject: Seen) -> bool:
 
 
 async def _not_admin(session: Asked, app: App, subject: Seen, said: list[Step]) -> Notice:
-    said.append(Step("admin", "refused", f"{subject.name} is not an admin of {app.name}"))
+    names = {"name": subject.name, "app": app.name}
+    said.append(Step("admin", "refused", "%(name)s is not an admin of %(app)s", names))
     # A bare connection only learns that there will be a page; who draws it asks again with a session.
     fallback = None
     if isinstance(session, AsyncSession) and app.fallback_id is not None:

@@ -228,6 +228,13 @@ class Licence(Record, Audited):
 
     product: Mapped[Product] = relationship(lazy="raise")
 
+    about = ""
+
+    @property
+    def label(self) -> str:
+        """Which product for which extension."""
+        return self.about or f"licence {self.id}"
+
     @classmethod
     def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
         """Where its extension is."""
@@ -272,7 +279,7 @@ class Licence(Record, Audited):
             app_admin=app_admin or first,
             created_at=now,
         )
-        licence.product = product
+        licence.product, licence.about = product, _about(product.name, extension.number)
         session.add(licence)
         record(session, Verb.LICENCE_GRANTED, licence, product=product.slug, extension=extension.number)
         await session.flush()
@@ -282,6 +289,7 @@ class Licence(Record, Audited):
         """Take the licence back; nobody becomes app admin by that."""
         if self.discarded_at is not None:
             raise Conflict("This licence was taken back already.")
+        await self._name(session)
         self.discarded_at, self.app_admin = now, False
         record(session, Verb.LICENCE_WITHDRAWN, self)
         await session.flush()
@@ -291,9 +299,22 @@ class Licence(Record, Audited):
         if self.discarded_at is not None:
             raise Conflict("This licence was taken back already.")
         if self.app_admin != app_admin:
+            await self._name(session)
             self.app_admin = app_admin
             record(session, Verb.LICENCE_CHANGED, self)
             await session.flush()
+
+    async def _name(self, session: AsyncSession) -> None:
+        """Look up what history calls it, before it is changed."""
+        named = sa.select(Product.name, Extension.number).where(
+            Product.id == self.product_id, Extension.id == self.extension_id
+        )
+        product, number = (await session.execute(named)).one()
+        self.about = _about(product, number)
+
+
+def _about(product: str, number: str) -> str:
+    return f"{product} for {number}"
 
 
 def _own_member(tenant_id: int, membership: Membership | None) -> int | None:

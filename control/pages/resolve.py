@@ -55,6 +55,7 @@ async def test_login(request: Request[Visitor, Any, Any], session: AsyncSession)
         person=person,
         app=app,
         outcome=outcome,
+        walked=[(step, step.spoken(speech(request))) for step in outcome.steps] if outcome else [],
     )
 
 

@@ -41,7 +41,7 @@ async def test_a_reference_is_told_by_name_and_a_record_without_one_too(pages: H
     said = await (await pages.visit("Boris")).read(f"/extensions/{line}/history")
     assert "User empty → now Bruno Brook" in said
     bea = pages.cast.extension("Bakery", "201").id
-    assert "gave 201 a licence" in await (await pages.visit("Boris")).read(f"/extensions/{bea}/history")
+    assert "gave the licence Softphone for 201" in await (await pages.visit("Boris")).read(f"/extensions/{bea}/history")
 
 
 async def test_a_secret_is_only_said_to_have_changed(pages: House) -> None:

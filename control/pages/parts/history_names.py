@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.apps import App
-from tenants.people import Membership, Team, TeamMember, User
+from tenants.people import Membership, User
 from tenants.phones import Extension, Licence, PhoneSystem, Product
+from tenants.teams import Team, TeamMember
 from tenants.trail import Entry
 from tenants.tree import Tenant
 
@@ -26,7 +27,7 @@ REFERENCES = {
 }
 """Which kind of record a field points at."""
 
-NAMELESS = {"licences": "licence", "memberships": "membership", "team_members": "team member"}
+NAMELESS = {"licences": "licence", "memberships": "membership", "team_members": "membership"}
 """Records whose entry may have no better name than their kind and number."""
 
 _Naming = sa.Select[int, str, int]
@@ -35,8 +36,10 @@ NAMING: dict[str, _Naming] = {
     "memberships": sa.select(Membership.id, User.name, User.id).join(User, User.id == Membership.user_id),
     "phone_systems": sa.select(PhoneSystem.id, PhoneSystem.name, PhoneSystem.id),
     "extensions": sa.select(Extension.id, Extension.number, Extension.id),
-    "licences": sa.select(Licence.id, Extension.number, Extension.id).join(
-        Extension, Extension.id == Licence.extension_id
+    "licences": (
+        sa.select(Licence.id, Product.name + " for " + Extension.number, Licence.id)
+        .join(Extension, Extension.id == Licence.extension_id)
+        .join(Product, Product.id == Licence.product_id)
     ),
     "team_members": (
         sa.select(TeamMember.id, User.name, User.id)
@@ -134,4 +137,5 @@ async def _renames(session: AsyncSession, bearers: set[Bearer], entries: Sequenc
 
 def _is_nameless(entry: Entry) -> bool:
     noun = NAMELESS.get(str(entry.record_type))
-    return noun is not None and entry.record_name == f"{noun} {entry.record_id}"
+    kind, _, number = (entry.record_name or "").partition(" ")
+    return kind == noun and number.isdigit()
