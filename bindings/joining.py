@@ -9,11 +9,13 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
 
 from bindings.endings import undiscard_membership
 from bindings.resets import reset_access
 from tenants.actor import Actor
 from tenants.email_changes import release_address
+from tenants.identities import live_identities
 from tenants.invitations import Invitation
 from tenants.people import Membership, User
 from tenants.phones import Extension
@@ -49,6 +51,7 @@ async def join(session: AsyncSession, invitations: Sequence[Invitation], user: U
         if membership is None:
             joined.void.append(invitation)
             continue
+        await _speak_as(session, membership)
         gone = await _give_extension(session, invitation, membership)
         joined.extensions_gone += [gone] if gone else []
         await invitation.accept(session, membership.id, now, not_given=gone)
@@ -56,7 +59,7 @@ async def join(session: AsyncSession, invitations: Sequence[Invitation], user: U
     return joined
 
 
-async def known_reader(session: AsyncSession, email: str) -> User | None:
+async def reader_of(session: AsyncSession, email: str) -> User | None:
     """The person who has verified this address, discarded or not: it is theirs and nobody else's."""
     user = await _holder(session, email)
     return user if user is not None and user.email_verified_at is not None else None
@@ -65,8 +68,8 @@ async def known_reader(session: AsyncSession, email: str) -> User | None:
 async def newcomer(session: AsyncSession, invitation: Invitation, name: str, password_hash: str, now: datetime) -> User:
     """The person who reads the letters of an invitation's address, with the password that they chose.
 
-    Somebody may have made a record with that address before without ever proving it: it becomes its reader's, and
-    whatever was used to get in until now ends.
+    Somebody may have made a record with that address before without ever proving it, or have had no place for long:
+    the record is its reader's, and whatever was used to get in until now ends.
     """
     user = await _holder(session, invitation.email)
     if user is not None and user.discarded_at is not None:
@@ -75,11 +78,19 @@ async def newcomer(session: AsyncSession, invitation: Invitation, name: str, pas
     if user is None:
         user = await User.create(session, invitation.tenant, name, invitation.email, now)
     else:
-        await reset_access(session, user, "address_verified", now)
+        await reset_access(session, user, "address_proved", now)
     user.name, user.password_hash, user.email_verified_at = named(name), password_hash, now
     record(session, Verb.EMAIL_VERIFIED, user)
     await session.flush()
     return user
+
+
+async def _speak_as(session: AsyncSession, membership: Membership) -> None:
+    """From here on a newcomer acts under their own name, where the house let them in."""
+    actor: Actor = session.sync_session.info["actor"]
+    if actor.true is None:
+        for identity in await live_identities(session, membership_id=membership.id):
+            session.sync_session.info["actor"] = Actor.of(identity, actor.origin)
 
 
 async def _holder(session: AsyncSession, email: str) -> User | None:
@@ -92,7 +103,8 @@ async def _place(
     """Their membership there, as the invitation says; None where whoever sent it may not bring back one that ended."""
     role = Role(invitation.role)
     pair = sa.select(Membership).where(Membership.user_id == user.id, Membership.tenant_id == invitation.tenant_id)
-    there = (await session.scalars(pair.options(sa.orm.joinedload(Membership.user)))).one_or_none()
+    both = (joinedload(Membership.user), joinedload(Membership.tenant))
+    there = (await session.scalars(pair.options(*both))).one_or_none()
     if there is None:
         return await Membership.create(session, voucher, user, invitation.tenant, role, now)
     if there.discarded_at is None:

@@ -104,6 +104,16 @@ class EmailChange(Record, Audited):
         """Neither applied nor cancelled, however old."""
         return sa.and_(cls.applied_at.is_(None), cls.cancelled_at.is_(None))
 
+    @classmethod
+    def due(cls, now: datetime) -> sa.ColumnElement[bool]:
+        """The old address has had its 72 hours."""
+        return sa.and_(cls.unsettled(), cls.confirmed_at <= now - WAIT)
+
+    @classmethod
+    async def any_due(cls, session: AsyncSession, now: datetime) -> bool:
+        """Whether `apply_due` would find any."""
+        return (await session.scalars(sa.select(cls.id).where(cls.due(now)).limit(1))).first() is not None
+
     def pending(self, now: datetime) -> bool:
         """It may still take effect."""
         settled = self.applied_at is not None or self.cancelled_at is not None
@@ -180,9 +190,9 @@ async def apply_due(session: AsyncSession, now: datetime) -> Sequence[Applied]:
 
     For the house itself, at any time and by as many at once as like.
     """
-    waited = sa.select(EmailChange).where(EmailChange.unsettled(), EmailChange.confirmed_at <= now - WAIT)
+    waited = sa.select(EmailChange).where(EmailChange.due(now)).with_for_update()
     applied = []
-    for change in (await session.scalars(waited.with_for_update())).all():
+    for change in (await session.scalars(waited)).all():
         if not await _still_ranked(session, change):
             await change.cancel(session, now)
         elif (before := await change.apply(session, now)) is not None:

@@ -185,6 +185,8 @@ async def send(session: AsyncSession, actor: Actor, invitations: Sequence[Invita
     for each in invitations:
         each.require_sender(actor)
     await require_allowance(session, actor, len(invitations), now)
+    for each in invitations:
+        await Link.spend(session, Purpose.JOIN, now, about_id=each.id)
     return await renew(session, invitations, now, vouched_by=actor.standing.membership_id)
 
 
@@ -200,8 +202,6 @@ async def renew(
         each.invited_by_id = vouched_by or each.invited_by_id
         record(session, Verb.INVITATION_SENT, each)
     await session.flush()
-    for each in invitations:
-        await Link.spend(session, Purpose.JOIN, now, about_id=each.id)
     return f"{first}-{secret}"
 
 

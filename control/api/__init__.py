@@ -20,6 +20,7 @@ from control.api import (
     me,
     memberships,
     moves,
+    new_users,
     numbers,
     phone_systems,
     seats,
@@ -27,6 +28,7 @@ from control.api import (
     teams,
     tenants,
     users,
+    ways_in,
 )
 from control.api.lists import listing
 from control.visitor import Visitor
@@ -35,7 +37,7 @@ from tenants.refusals import Conflict, Invalid, OutOfReach
 NOUNS = {
     "me": me.ROUTES,
     "tenants": [*tenants.ROUTES, *suspensions.ROUTES, *moves.ROUTES],
-    "users": users.ROUTES,
+    "users": [*users.ROUTES, *new_users.ROUTES, *ways_in.ROUTES],
     "invitations": invitations.ROUTES,
     "memberships": memberships.ROUTES,
     "teams": teams.ROUTES,

@@ -14,6 +14,7 @@ from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.session import Session
 from control.pages.parts.shown_bindings import may_bind
 from control.pages.parts.unseen_changes import Unseen, unseen_changes
+from control.pages.parts.user_actions import user_actions
 from control.pages.parts.user_rows import FILTERS, UserRow, memberships_of, user_rows, users_asked
 from control.pages.parts.user_tabs import crumbs, user_tabs
 from control.pages.user_discard import MOST_AT_ONCE
@@ -193,6 +194,7 @@ async def show(
         unseen=unseen,
         manages=actor is not None and actor.may(Permission.MANAGE_PEOPLE),
         barred=await barred(session, request.user, user),
+        actions=await user_actions(session, request.user, user),
         own=request.user.user is not None and request.user.user.id == user.id,
     )
 

@@ -69,6 +69,10 @@ def dan(known: Known) -> int:
     return known.cast.membership_id("Dan")
 
 
+def dans_user(known: Known) -> int:
+    return known.cast.user("Dan").id
+
+
 def softphone(known: Known) -> int:
     return known.cast.app_id("softphone")
 
@@ -102,6 +106,10 @@ PLACES = (
     at("users discard", "/users/discard", "?id={user_id:int}", user_id=dina),
     at("new user", "/users/new"),
     at("invitations", "/invitations"),
+    at("invitations to send", "/invitations/send"),
+    at("user address", "/users/{user_id:int}/email", user_id=dans_user),
+    at("own address", "/account/email"),
+    at("forgot", "/forgot"),
     at("user", "/users/{user_id:int}", user_id=pia),
     at("user bindings", "/users/{user_id:int}/bindings", user_id=pia),
     at(
@@ -178,6 +186,10 @@ ELSEWHERE = {
     "/oauth/authorize": "its notices are looked at in test_notices.py",
     "/oauth/logout": "looked at in test_notices.py",
     "/setup": "shut in a house that has people",
+    "/join/{token:str}": "looked at in test_letters.py",
+    "/reset/{secret:str}": "looked at in test_letters.py",
+    "/email/confirm/{secret:str}": "looked at in test_letters.py",
+    "/email/agree/{secret:str}": "looked at in test_letters.py",
     "/acting": "no page: asked by the script",
 }
 """Doors for browsers that are not in the table, and why."""
