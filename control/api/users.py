@@ -1,4 +1,4 @@
-"""Users: people in reach. Creating one is always an invitation, so that no answer tells who is known elsewhere."""
+"""Users: people in reach. A new one is invited (new_users.py); ways_in.py has their passwords and addresses."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,12 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings import endings
 from control.api.doors import Asked, Session, acting, alters, creates, reads
-from control.api.invitations import InvitationShape, shape_invitations
 from control.api.lists import Asking, page
-from control.api.shapes import Id, Listed, Named, PathId, Sent, Text, given, memberships_of, refer, tenants_named
+from control.api.shapes import Listed, Named, PathId, Sent, Text, given, memberships_of, refer, tenants_named
 from control.paging import LARGEST
 from control.users_asked import SORTS, Seen, State, UsersAsked
-from tenants.invitations import Invitation
 from tenants.people import Membership, User, find_user, teams_of
 from tenants.roles import Permission, Role
 from tenants.tree import find_tenant
@@ -53,15 +51,6 @@ class UserShape(Struct):
     last_sign_in_at: datetime | None
     created_at: datetime
     discarded_at: datetime | None
-
-
-class NewUser(Sent):
-    """A person to invite."""
-
-    tenant: Id
-    email: Text
-    name: Text
-    role: Role = Role.MEMBER
 
 
 class UserChange(Sent):
@@ -106,17 +95,7 @@ async def list_users(
 @reads("/users/{user_id:int}", may=SEE, summary="Show a person")
 async def show_user(session: Session, user_id: PathId) -> UserShape:
     """The person, with what of them lies in reach."""
-    return await _shape(session, await find_user(session, user_id))
-
-
-@creates("/users", may=Permission.INVITE_MEMBERS, outlives=True, summary="Invite a person")
-async def invite_user(request: Asked, session: Session, data: JSONBody[NewUser]) -> InvitationShape:
-    """An invitation into `tenant`: the same answer whether the address is known anywhere or not."""
-    tenant = await find_tenant(session, data.tenant)
-    invitation = await Invitation.prepare(
-        session, acting(request), tenant.id, data.email, data.name, data.role, request.user.now
-    )
-    return (await shape_invitations(session, [invitation]))[0]
+    return await shape_user(session, await find_user(session, user_id))
 
 
 @alters("/users/{user_id:int}", may=MANAGE, outlives=True, summary="Rename a person")
@@ -125,7 +104,7 @@ async def change_user(request: Asked, session: Session, user_id: PathId, data: J
     user = await find_user(session, user_id)
     await user.require_home(session)
     await user.change(session, **given(data))
-    return await _shape(session, user)
+    return await shape_user(session, user)
 
 
 @creates("/users/{user_id:int}/discard", may=MANAGE, outlives=True, summary="Discard a person", status=200)
@@ -133,7 +112,7 @@ async def discard_user(request: Asked, session: Session, user_id: PathId) -> Use
     """Access goes at once, everywhere: sign-ins, logins, keys and bindings end. The record stays."""
     user = await find_user(session, user_id)
     await endings.discard_user(session, acting(request), user, request.user.now)
-    return await _shape(session, user)
+    return await shape_user(session, user)
 
 
 @creates("/users/{user_id:int}/undiscard", may=MANAGE, outlives=True, summary="Undiscard a person", status=200)
@@ -141,10 +120,11 @@ async def undiscard_user(request: Asked, session: Session, user_id: PathId) -> U
     """The record comes back as a plain member, without keys or bindings."""
     user = await find_user(session, user_id)
     await endings.undiscard_user(session, acting(request), user, request.user.now)
-    return await _shape(session, user)
+    return await shape_user(session, user)
 
 
-async def _shape(session: AsyncSession, user: User) -> UserShape:
+async def shape_user(session: AsyncSession, user: User) -> UserShape:
+    """One person as the API shows them."""
     return (await _shapes(session, [user]))[0]
 
 
@@ -169,4 +149,4 @@ async def _shapes(session: AsyncSession, users: Sequence[User]) -> list[UserShap
     ]
 
 
-ROUTES = [list_users, show_user, invite_user, change_user, discard_user, undiscard_user]
+ROUTES = [list_users, show_user, change_user, discard_user, undiscard_user]
