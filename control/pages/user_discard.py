@@ -186,21 +186,21 @@ async def _each(
 ) -> Outcome:
     """Do it to each, in a savepoint of their own: what is refused of one leaves the others as they are."""
     outcome = Outcome([], [])
-    refusals: list[tuple[int, Refusal]] = []
+    refusals: list[tuple[int, str]] = []
     for user in users:
         user_id, name = user.id, user.name
         try:
             async with session.begin_nested():
                 await deed(user)
         except Refusal as refusal:
-            refusals.append((user_id, refusal))
+            refusals.append((user_id, refusal.rule))
             outcome.refused.append((name, refusal.sentence))
         else:
             outcome.done.append(user_id)
     # Written down at the end: a savepoint that is rolled back takes along what nobody flushed.
-    for user_id, refusal in refusals:
+    for user_id, rule in refusals:
         place, path = actor.standing.tenant_id, f"/users/{user_id}/{verb}"
-        record(session, Verb.REFUSED, None, place=place, rule=refusal.rule, path=path)
+        record(session, Verb.REFUSED, None, place=place, rule=rule, path=path)
     return outcome
 
 
