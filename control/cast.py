@@ -140,3 +140,32 @@ TEAM_PLACE = "Bakery"
 TEAM_MADE_BY = "boris@bakery.example"
 TEAM_LEAD = "bruno@bakery.example"
 TEAM_MEMBERS = ("bea@bakery.example", "ben@bakery.example")
+
+NUMBERS = (
+    ("Bakery", "+442079460101", "201", "Front desk"),
+    ("Bakery", "+442079460102", None, None),
+    ("Dairy", "+442079460201", "101", "Orders"),
+)
+"""Inbound numbers: of whom, which (of a range kept for stories), the extension that rings, and a note."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that was recorded, so many hours before the cast came to be."""
+
+    place: str
+    number: str
+    external_id: str
+    direction: str
+    party: str
+    hours_ago: int
+    seconds: int
+    private: bool = False
+
+
+CALLS = (
+    Call("Bakery", "201", "bakery-1", "in", "+442079460901", 30, 312),
+    Call("Bakery", "201", "bakery-2", "out", "+442079460902", 5, 48, private=True),
+    Call("Bakery", "202", "bakery-3", "in", "+442079460903", 3, 95),
+    Call("Dairy", "101", "dairy-1", "in", "+442079460904", 4, 187),
+)

@@ -9,10 +9,11 @@ from tenants.numbers import InboundNumber, digits_sought
 
 
 def saying(sought: str, *columns: sa.SQLColumnExpression[Any]) -> sa.ColumnElement[bool]:
-    """Digits are part of the number however they are written; words stand in one of the columns."""
+    """Digits are part of the number however they are written; whatever is sought may stand in one of the columns."""
+    told = matching(sought, *(sa.func.coalesce(column, "") for column in columns))
     digits = digits_sought(sought)
     if digits is None:
-        return matching(sought, *(sa.func.coalesce(column, "") for column in columns))
+        return told
     if sought.strip().startswith("+"):
         return InboundNumber.e164.startswith(f"+{digits}")
-    return InboundNumber.e164.contains(digits)
+    return sa.or_(InboundNumber.e164.contains(digits), told)

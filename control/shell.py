@@ -12,6 +12,7 @@ from litestar import MediaType, Request, Response
 from litestar.datastructures import Cookie
 from litestar.response import Redirect, Template
 
+from control.branding import shown
 from control.house import House
 from control.settings import Settings
 from control.visitor import Visitor
@@ -59,8 +60,14 @@ NAV: tuple[tuple[str | None, tuple[tuple[str, str, str, Permission | None], ...]
             ("/", "Overview", "layout-dashboard", Permission.SEE_PEOPLE),
             ("/home", "Home", "house", None),
             ("/companies", "Companies", "building-2", Permission.SEE_TENANTS),
+        ),
+    ),
+    (
+        "Phones",
+        (
             ("/phone-systems", "Phone systems", "server", Permission.SEE_PHONES),
             ("/extensions", "Extensions", "phone", Permission.SEE_PHONES),
+            ("/numbers", "Numbers", "phone-incoming", Permission.SEE_PHONES),
         ),
     ),
     (
@@ -76,6 +83,7 @@ NAV: tuple[tuple[str | None, tuple[tuple[str, str, str, Permission | None], ...]
         "System",
         (
             ("/users", "Users", "users", Permission.SEE_PEOPLE),
+            ("/teams", "Teams", "users-round", Permission.SEE_PEOPLE),
             ("/apps", "Apps", "app-window", Permission.SEE_APPS),
             ("/account", "Account", "circle-user", None),
         ),
@@ -100,6 +108,7 @@ def shell(request: Request[Visitor, Any, Any]) -> dict[str, Any]:
         "crumbs": [{"href": "/", "label": visitor.identity.tenant_name, "current": True, "switch": None}],
         "banner": _banner(visitor),
         "acting_id": visitor.acting_id,
+        "brand": shown(visitor.brand) if visitor.brand else None,
         "profile_count": len(visitor.identities),
         "fragment": request.headers.get("x-fragment") == "1",
     }

@@ -17,6 +17,7 @@ from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
 from control.pages.parts.history import entries_of
 from control.pages.parts.phone_system_rows import SORTS, phone_system_rows
+from control.pages.parts.tenant_choice import tenants_to_choose
 from control.pages.parts.unseen_changes import Unseen, unseen_changes
 from control.paging import page_of
 from control.shell import page, see_other
@@ -26,8 +27,6 @@ from tenants.phones import PhoneSystem, find_phone_system
 from tenants.refusals import Invalid, Refusal
 from tenants.roles import Permission
 from tenants.tree import Tenant, find_tenant
-
-CHOICES = 50
 
 
 @get("/phone-systems", may=Permission.SEE_PHONES, outlives=False, include_in_schema=False)
@@ -71,17 +70,9 @@ async def new_phone_system(request: Request[Visitor, Any, Any], session: AsyncSe
 
 
 async def _choose(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
-    sought = words_in(request.query_params, "q")
-    tenants = sa.select(Tenant).where(matching(sought, Tenant.name), Tenant.discarded_at.is_(None))
-    found = list(await session.scalars(tenants.order_by(Tenant.name, Tenant.id).limit(CHOICES + 1)))
-    return page(
-        request,
-        "phone-systems/choose.html",
-        title=speech(request)("Add a phone system"),
-        tenants=found[:CHOICES],
-        more=len(found) > CHOICES,
-        sought=sought,
-    )
+    title, sought = speech(request)("Add a phone system"), words_in(request.query_params, "q")
+    tenants, more = await tenants_to_choose(session, sought)
+    return page(request, "phone-systems/choose.html", title=title, tenants=tenants, more=more, sought=sought)
 
 
 @post("/phone-systems/new", may=Permission.MANAGE_PHONES, outlives=True, include_in_schema=False)
