@@ -15,6 +15,7 @@ from control.house import House
 from control.settings import Settings
 from tenants.actor import Actor, Identity, Origin
 from tenants.api_keys import PREFIX, ApiKey
+from tenants.brands import Brand, brand_of
 from tenants.credentials import digest
 from tenants.identities import live_identities
 from tenants.people import User
@@ -38,6 +39,8 @@ class Visitor:
     api_key_id: int | None = None
     bound: list[tuple[Binding, Staleness | None]] = field(default_factory=list)
     """The person's open bindings, newest first, each with why it no longer holds: the amber bar."""
+    brand: Brand | None = None
+    """The brand at the place of their profile, for the pages they see."""
     csrf_seed: str = ""
     """What the form token is made from: the sign-in's own secret, or a stranger's cookie."""
 
@@ -104,16 +107,18 @@ def _sit_down(visitor: Visitor, sign_in: SignIn, identities: list[Identity]) -> 
         return
     profile = next((each for each in identities if each.membership_id == sign_in.membership_id), identities[0])
     visitor.sign_in, visitor.identities = sign_in, identities
-    visitor.actor = Actor.of(profile, visitor.origin, sign_in_id=sign_in.id)
+    visitor.actor = Actor.of(profile, visitor.origin, sign_in_id=sign_in.id, strong=sign_in.strong)
     visitor.csrf_seed = sign_in.csrf_secret
 
 
 async def look_around(session: AsyncSession, visitor: Visitor) -> None:
-    """What a page shows around itself: the reader's own settings and the amber bar. A login without a page does not."""
+    """What a page shows around itself: the reader's own settings, the amber bar, the brand. A login without a page does not."""
     if visitor.sign_in is not None:
         visitor.user = await session.get(User, visitor.sign_in.user_id)
         for binding in await open_bindings(session, visitor.sign_in.user_id):
             visitor.bound.append((binding, await staleness(session, binding, visitor.now)))
+    if visitor.identity is not None:
+        visitor.brand = await brand_of(session, visitor.identity.path)
 
 
 async def _by_key(house: House, visitor: Visitor, authorization: str) -> None:

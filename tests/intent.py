@@ -24,6 +24,7 @@ SEES = ADMINS | OPERATORS | SUPERVISORS | AUDITORS
 READS_HISTORY = ADMINS | OPERATORS | AUDITORS
 SEES_APPS = ADMINS | OPERATORS | AUDITORS
 INVITES = ADMINS | SUPERVISORS
+KEEPS_TEAMS = ADMINS | SUPERVISORS
 STANDS_IN = ADMINS | OPERATORS | SUPERVISORS
 NOBODY: People = frozenset()
 
@@ -130,8 +131,15 @@ API = {
     "POST /api/v1/memberships/{membership_id}/undiscard": may(ADMINS, 409),
     "GET /api/v1/teams": may(SEES, 200),
     "GET /api/v1/teams/{team_id}": may(SEES, 200),
-    "POST /api/v1/teams": may(ADMINS, 201, sent={"tenant": "$tenant", "name": "New"}),
-    "POST /api/v1/teams/{team_id}/members": may(ADMINS, 201, sent={"membership": "$colleague"}),
+    "POST /api/v1/teams": may(KEEPS_TEAMS, 201, sent={"tenant": "$tenant", "name": "New"}),
+    "PATCH /api/v1/teams/{team_id}": may(KEEPS_TEAMS, 200, sent={"name": "Renamed"}),
+    "POST /api/v1/teams/{team_id}/discard": may(KEEPS_TEAMS, 201),
+    "POST /api/v1/teams/{team_id}/undiscard": may(KEEPS_TEAMS, 409),
+    "POST /api/v1/teams/{team_id}/members": may(KEEPS_TEAMS, 201, sent={"membership": "$colleague"}),
+    "PATCH /api/v1/teams/{team_id}/members/{membership_id}": may(
+        ADMINS, 200, sent={"lead": False}, path={"membership_id": "$member"}
+    ),
+    "DELETE /api/v1/teams/{team_id}/members/{membership_id}": may(KEEPS_TEAMS, 204, path={"membership_id": "$member"}),
     # Phones
     "GET /api/v1/phone-systems": may(SEES, 200),
     "GET /api/v1/phone-systems/{system_id}": may(SEES, 200),
@@ -216,6 +224,9 @@ PAGES = {
     "GET /companies/{tenant_id}/extensions": may(SEES),
     "GET /companies/{tenant_id}/phone-systems": may(SEES),
     "GET /companies/{tenant_id}/history": may(READS_HISTORY),
+    "GET /companies/{tenant_id}/branding": may(SEES),
+    "POST /companies/{tenant_id}/branding": may(ADMINS, sent={"name": "Bread", "hue": "20"}),
+    "POST /companies/{tenant_id}/branding/reset": may(ADMINS, sent={"part": "hue"}),
     "GET /companies/{tenant_id}/siblings": may(SEES),
     "GET /companies/{tenant_id}/suspend": may(ADMINS, 200, but=OWN_HAND),
     "POST /companies/{tenant_id}/suspend": may(
@@ -240,6 +251,18 @@ PAGES = {
     "POST /users/new": may(
         INVITES, sent={"tenant": "$tenant", "email": "new@new.example", "name": "New", "role": "member"}
     ),
+    "GET /teams": may(SEES),
+    "GET /teams/new": may(KEEPS_TEAMS),
+    "POST /teams/new": may(KEEPS_TEAMS, sent={"company": "$tenant", "name": "New"}),
+    "GET /teams/{team_id}": may(SEES),
+    "POST /teams/{team_id}": may(KEEPS_TEAMS, sent={"name": "Renamed"}),
+    "POST /teams/{team_id}/members": may(KEEPS_TEAMS, sent={"membership": "$colleague"}),
+    "POST /teams/{team_id}/members/{membership_id}/lead": may(
+        ADMINS, sent={"lead": "no"}, path={"membership_id": "$member"}
+    ),
+    "POST /teams/{team_id}/members/{membership_id}/remove": may(KEEPS_TEAMS, path={"membership_id": "$member"}),
+    "POST /teams/{team_id}/discard": may(KEEPS_TEAMS),
+    "POST /teams/{team_id}/undiscard": may(KEEPS_TEAMS),
     "GET /invitations": may(INVITES),
     "POST /invitations/{invitation_id}/revoke": may(INVITES),
     "POST /invitations/{invitation_id}/resend": may(INVITES),
@@ -276,6 +299,16 @@ PAGES = {
     "GET /extensions/{extension_id}/discard": may(ADMINS),
     "POST /extensions/{extension_id}/discard": may(ADMINS),
     "GET /extensions/{extension_id}/history": may(READS_HISTORY),
+    "GET /numbers": may(SEES),
+    "GET /numbers/new": may(ADMINS),
+    "POST /numbers/new": may(ADMINS, sent={"company": "$tenant", "number": "+442079460555"}),
+    "GET /numbers/lines": may(ADMINS),
+    "POST /numbers/lines": may(ADMINS, sent={"company": "$tenant", "lines": "+442079460555"}),
+    "GET /numbers/{number_id}": may(SEES),
+    "POST /numbers/{number_id}": may(ADMINS, sent={"note": "Theirs"}),
+    "GET /numbers/{number_id}/history": may(READS_HISTORY),
+    "POST /numbers/{number_id}/discard": may(ADMINS),
+    "POST /numbers/{number_id}/undiscard": may(ADMINS),
     "POST /extensions/{extension_id}/licences": may(ADMINS, sent={"product": "1"}),
     "POST /extensions/{extension_id}/licences/{licence_id}/app-admin": may(ADMINS, sent={"app_admin": "no"}),
     "POST /extensions/{extension_id}/licences/{licence_id}/withdraw": may(ADMINS),
@@ -356,6 +389,8 @@ OPEN = {
     "GET /healthz": always(200),
     "GET /readyz": always(200),
     "GET /static/{name}": always(200, path={"name": "app.css"}),
+    "GET /brand/{name}": always(404, path={"name": "0123.css"}),
+    "GET /brand/logo/{name}": always(404, path={"name": "0123.png"}),
     "GET /schema": always(200, 404),
     "GET /schema/openapi.json": always(200),
     "GET /schema/{path}": always(404, path={"path": "nothing"}),

@@ -23,6 +23,7 @@ WIDER = {
     "policy_minutes policy_require_factor brand_name brand_hue brand_support brand_logo",
     "users": "home_tenant_id name email email_verified_at password_hash second_factor locale zone theme keys_on "
     "created_at discarded_at discarded_level_id factors_reset_at",
+    "extensions": "tenant_id phone_system_id number name membership_id created_at discarded_at moved_at",
     "invitations": "tenant_id email name role extension_id invited_by_id token_hash created_at sent_at expires_at "
     "accepted_at revoked_at accepted_by_id together_id",
 }
@@ -70,6 +71,7 @@ def upgrade() -> None:
     _company_records()
     _indexes()
     _history()
+    _deferrable()
     for table, columns in WIDER.items():
         widen(table, columns)
     audit(AUDITED)
@@ -94,6 +96,7 @@ def _wider_rows() -> None:
     ):
         op.add_column("tenants", column)
     op.add_column("users", sa.Column("factors_reset_at", TIME, nullable=True))
+    op.add_column("extensions", sa.Column("moved_at", TIME, nullable=True))
     op.add_column("invitations", sa.Column("accepted_by_id", NUMBER, nullable=True))
     op.add_column("invitations", sa.Column("together_id", NUMBER, nullable=True))
 
@@ -354,6 +357,22 @@ def _history() -> None:
     op.create_index("ix_entries_time", "entries", ["occurred_at", "id"])
     op.drop_index("ix_entries_via", "entries")
     _where("ix_entries_via", "entries", ["via", "occurred_at", "id"], "via <> 'direct'")
+
+
+def _deferrable() -> None:
+    """What ties rows to one tenant may wait for the end of a transaction: a phone system and all on it change owner.
+
+    SQLite has a switch for it that needs no schema.
+    """
+    if op.get_bind().dialect.name != "postgresql":
+        return
+    for table, column, other in (
+        ("extensions", "phone_system_id", "phone_systems"),
+        ("licences", "extension_id", "extensions"),
+        ("numbers", "extension_id", "extensions"),
+        ("recordings", "extension_id", "extensions"),
+    ):
+        op.execute(f"ALTER TABLE {table} ALTER CONSTRAINT fk_{table}_{column}_{other} DEFERRABLE INITIALLY IMMEDIATE")
 
 
 def _id() -> sa.Column[Any]:

@@ -65,6 +65,14 @@ def dans_line(known: Known) -> int:
     return known.cast.extension("Dairy", "101").id
 
 
+def front(known: Known) -> int:
+    return known.cast.teams["Front"]
+
+
+def dairys_number(known: Known) -> int:
+    return known.cast.numbers["+442079460201"]
+
+
 def dan(known: Known) -> int:
     return known.cast.membership_id("Dan")
 
@@ -110,6 +118,10 @@ PLACES = (
     at("user address", "/users/{user_id:int}/email", user_id=dans_user),
     at("own address", "/account/email"),
     at("forgot", "/forgot"),
+    at("teams", "/teams"),
+    at("teams none", "/teams", "?q=nothing"),
+    at("new team", "/teams/new"),
+    at("team", "/teams/{team_id:int}", who="Boris", team_id=front),
     at("user", "/users/{user_id:int}", user_id=pia),
     at("user bindings", "/users/{user_id:int}/bindings", user_id=pia),
     at(
@@ -143,6 +155,7 @@ PLACES = (
     at("company extensions", "/companies/{tenant_id:int}/extensions", tenant_id=dairy),
     at("company phone systems", "/companies/{tenant_id:int}/phone-systems", tenant_id=dairy),
     at("company history", "/companies/{tenant_id:int}/history", tenant_id=dairy),
+    at("company branding", "/companies/{tenant_id:int}/branding", tenant_id=dairy),
     at("company siblings", "/companies/{tenant_id:int}/siblings", tenant_id=dairy),
     at("company suspend", "/companies/{tenant_id:int}/suspend", tenant_id=dairy),
     at("company suspensions", "/companies/{tenant_id:int}/suspensions", tenant_id=dairy),
@@ -165,6 +178,11 @@ PLACES = (
     at("phone system", "/phone-systems/{system_id:int}", system_id=dairy_pbx),
     at("phone system extensions", "/phone-systems/{system_id:int}/extensions", system_id=dairy_pbx),
     at("phone system history", "/phone-systems/{system_id:int}/history", system_id=dairy_pbx),
+    at("numbers", "/numbers"),
+    at("new number", "/numbers/new", "?company={tenant_id:int}", tenant_id=dairy),
+    at("several numbers", "/numbers/lines", "?company={tenant_id:int}", tenant_id=dairy),
+    at("number", "/numbers/{number_id:int}", number_id=dairys_number),
+    at("number history", "/numbers/{number_id:int}/history", number_id=dairys_number),
     at("bindings", "/bindings"),
     at("bindings ended", "/bindings", "?state=ended"),
     at("binding", "/bindings/{binding_id:int}", binding_id=bound),

@@ -34,6 +34,8 @@ PAST_THE_FENCE = {
     # Closing, policy and liveness come from above
     "tenants/tree.py": "the line above a tenant: policy, closing and levels",
     "tenants/brands.py": "the brand of a place comes from those above it",
+    "tenants/layers.py": "which tenant a sign-in page belongs to, before anybody is known",
+    "control/pages/brand_files.py": "a logo by its hash, for everybody",
     "tenants/identities.py": "who somebody is right now, asked before there is a reach",
     "bindings/facts.py": "the guard's facts, in one statement",
     # Signing in, and the login path: before there is an actor, and hot
