@@ -13,9 +13,10 @@ from bindings.guard import Act, judge
 from bindings.impersonation import Impersonation
 from tenants.actor import Actor
 from tenants.api_keys import ApiKey
-from tenants.people import Membership, Team, TeamMember, User
+from tenants.people import Membership, User
 from tenants.reach import below
 from tenants.roles import RIGHTS, Permission, Role, may
+from tenants.teams import Team, TeamMember
 from tenants.tree import Tenant
 
 COUNTED = 10_000

@@ -1,6 +1,5 @@
-"""People: a User signs in, a Membership is who they are in a tenant, a Team groups memberships."""
+"""People: a User signs in, a Membership is who they are in a tenant."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -286,83 +285,6 @@ class Membership(Record, Audited):
             raise Conflict("You are the last admin here. Make somebody else admin first.", rule="last_admin")
 
 
-class Team(Record, Audited):
-    """A group of memberships inside one tenant, with leads."""
-
-    __tablename__ = "teams"
-    noun = "team"
-    __table_args__ = (sa.UniqueConstraint("id", "tenant_id"),)
-
-    tenant_id: Mapped[int] = mapped_column(Number, sa.ForeignKey("tenants.id"))
-    name: Mapped[str] = mapped_column(sa.String(200))
-    created_at: Mapped[datetime]
-    discarded_at: Mapped[datetime | None]
-
-    @classmethod
-    def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
-        """Where its tenant is; a member sees the teams they are in."""
-        if reach.extent is Extent.SELF:
-            places = TeamMember.__table__
-            mine = sa.select(places.c.team_id).where(
-                places.c.membership_id == reach.membership_id, places.c.left_at.is_(None)
-            )
-            return cls.id.in_(mine)
-        return reach.tenants(cls.tenant_id)
-
-    def touches(self, reach: Reach) -> set[int] | None:
-        """Its tenant."""
-        return None if reach.extent is Extent.SELF else {self.tenant_id}
-
-    @classmethod
-    async def create(cls, session: AsyncSession, tenant: Tenant, name: str, now: datetime) -> "Team":
-        """A new team without members."""
-        team = cls(tenant_id=tenant.id, name=named(name), created_at=now)
-        session.add(team)
-        record(session, Verb.TEAM_CREATED, team)
-        await session.flush()
-        return team
-
-    async def add(self, session: AsyncSession, actor: Actor, membership: Membership, *, lead: bool = False) -> None:
-        """Put a membership of the same tenant into the team; only an admin makes somebody lead."""
-        if lead and (actor.apparent is None or actor.apparent.role is not Role.ADMIN):
-            raise NotPermitted("Only an admin makes somebody lead of a team.")
-        if membership.tenant_id != self.tenant_id:
-            raise Invalid("A team holds people of its own company.", field="membership")
-        row = TeamMember(team_id=self.id, tenant_id=self.tenant_id, membership_id=membership.id, lead=lead)
-        session.add(row)
-        record(session, Verb.TEAM_MEMBER_ADDED, row)
-        await session.flush()
-
-
-class TeamMember(Record, Audited):
-    """A membership's place in a team. Composite keys keep both in one tenant."""
-
-    __tablename__ = "team_members"
-    noun = "team member"
-    __table_args__ = (
-        sa.UniqueConstraint("team_id", "membership_id"),
-        sa.ForeignKeyConstraint(["team_id", "tenant_id"], ["teams.id", "teams.tenant_id"]),
-        sa.ForeignKeyConstraint(["membership_id", "tenant_id"], ["memberships.id", "memberships.tenant_id"]),
-    )
-
-    team_id: Mapped[int] = mapped_column(Number)
-    tenant_id: Mapped[int] = mapped_column(Number)
-    membership_id: Mapped[int] = mapped_column(Number)
-    lead: Mapped[bool] = mapped_column(default=False)
-    left_at: Mapped[datetime | None]
-
-    @classmethod
-    def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
-        """Where its tenant is; a member sees their own places."""
-        if reach.extent is Extent.SELF:
-            return cls.membership_id == reach.membership_id
-        return reach.tenants(cls.tenant_id)
-
-    def touches(self, reach: Reach) -> set[int] | None:
-        """Its tenant."""
-        return None if reach.extent is Extent.SELF else {self.tenant_id}
-
-
 def has_admin_access(role: str) -> bool:
     """Whether a role has what seed 000 calls Admin Access: it may be bound."""
     return role in ADMIN_ACCESS
@@ -434,22 +356,6 @@ async def find_user(session: AsyncSession, user_id: int) -> User:
     if user is None:
         raise OutOfReach
     return user
-
-
-async def teams_of(session: AsyncSession, user_ids: Sequence[int]) -> dict[int, list[Team]]:
-    """The teams in reach that these people are in, by name."""
-    wanted = (
-        sa.select(Membership.user_id, Team)
-        .join(TeamMember, TeamMember.membership_id == Membership.id)
-        .join(Team, Team.id == TeamMember.team_id)
-        .where(Membership.user_id.in_(user_ids), Membership.discarded_at.is_(None))
-        .where(TeamMember.left_at.is_(None), Team.discarded_at.is_(None))
-        .order_by(Team.name, Team.id)
-    )
-    found: dict[int, list[Team]] = {}
-    for user_id, team in await session.execute(wanted):
-        found.setdefault(user_id, []).append(team)
-    return found
 
 
 async def find_membership(session: AsyncSession, membership_id: int) -> Membership:

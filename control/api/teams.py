@@ -8,15 +8,15 @@ from litestar.params import JSONBody
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control.api.doors import Asked, Session, acting, creates, reads
+from control.api.doors import Asked, Session, acting, alters, creates, reads, removes
 from control.api.lists import Asking, page
 from control.api.shapes import Id, Listed, Named, PathId, Sent, Text, tenants_named
-from tenants.people import Membership, Team, TeamMember, User, find_membership
-from tenants.refusals import Conflict, OutOfReach
+from tenants.people import Membership, User, find_membership
 from tenants.roles import Permission
+from tenants.teams import Team, TeamMember, find_place, find_team
 from tenants.tree import find_tenant
 
-MANAGE, SEE = Permission.MANAGE_PEOPLE, Permission.SEE_PEOPLE
+MANAGE, KEEP, SEE = Permission.MANAGE_PEOPLE, Permission.KEEP_TEAMS, Permission.SEE_PEOPLE
 
 
 class TeamPlace(Struct):
@@ -52,6 +52,18 @@ class NewTeamMember(Sent):
     lead: bool = False
 
 
+class TeamChange(Sent):
+    """What can be changed."""
+
+    name: Text
+
+
+class LeadChange(Sent):
+    """Whether they lead the team."""
+
+    lead: bool
+
+
 @reads("/teams", may=SEE, summary="List the teams in reach")
 async def list_teams(session: Session, listing: Asking) -> Listed[TeamShape]:
     """The teams in reach, by name."""
@@ -66,34 +78,64 @@ async def list_teams(session: Session, listing: Asking) -> Listed[TeamShape]:
 @reads("/teams/{team_id:int}", may=SEE, summary="Show a team")
 async def show_team(session: Session, team_id: PathId) -> TeamShape:
     """The team, when in reach."""
-    return (await _shapes(session, [await _find(session, team_id)]))[0]
+    return (await _shapes(session, [await find_team(session, team_id)]))[0]
 
 
-@creates("/teams", may=MANAGE, outlives=True, summary="Make a team")
+@creates("/teams", may=KEEP, outlives=True, summary="Make a team")
 async def create_team(request: Asked, session: Session, data: JSONBody[NewTeam]) -> TeamShape:
     """A new team without members."""
     team = await Team.create(session, await find_tenant(session, data.tenant), data.name, request.user.now)
     return (await _shapes(session, [team]))[0]
 
 
-@creates("/teams/{team_id:int}/members", may=MANAGE, outlives=True, summary="Add somebody to a team")
+@alters("/teams/{team_id:int}", may=KEEP, outlives=True, summary="Rename a team")
+async def rename_team(session: Session, team_id: PathId, data: JSONBody[TeamChange]) -> TeamShape:
+    """Another name."""
+    team = await find_team(session, team_id)
+    await team.rename(session, data.name)
+    return (await _shapes(session, [team]))[0]
+
+
+@creates("/teams/{team_id:int}/discard", may=KEEP, outlives=True, summary="Discard a team")
+async def discard_team(request: Asked, session: Session, team_id: PathId) -> TeamShape:
+    """Nobody leads it any more; the record stays."""
+    team = await find_team(session, team_id)
+    await team.discard(session, request.user.now)
+    return (await _shapes(session, [team]))[0]
+
+
+@creates("/teams/{team_id:int}/undiscard", may=KEEP, outlives=True, summary="Bring a team back")
+async def undiscard_team(request: Asked, session: Session, team_id: PathId) -> TeamShape:
+    """The team with its people, and without leads."""
+    team = await find_team(session, team_id)
+    await team.undiscard(session, acting(request))
+    return (await _shapes(session, [team]))[0]
+
+
+@creates("/teams/{team_id:int}/members", may=KEEP, outlives=True, summary="Add somebody to a team")
 async def add_team_member(
     request: Asked, session: Session, team_id: PathId, data: JSONBody[NewTeamMember]
 ) -> TeamShape:
-    """A membership of the team's own tenant, once."""
-    team, membership = await _find(session, team_id), await find_membership(session, data.membership)
-    there = sa.select(TeamMember.id).where(TeamMember.team_id == team.id, TeamMember.membership_id == membership.id)
-    if (await session.scalars(there)).first() is not None:
-        raise Conflict(f"{membership.user.name} is in {team.name} already.")
+    """A membership of the team's own tenant, once. Only an admin makes somebody lead."""
+    team, membership = await find_team(session, team_id), await find_membership(session, data.membership)
     await team.add(session, acting(request), membership, lead=data.lead)
     return (await _shapes(session, [team]))[0]
 
 
-async def _find(session: AsyncSession, team_id: int) -> Team:
-    team = await session.get(Team, team_id)
-    if team is None:
-        raise OutOfReach
-    return team
+@alters("/teams/{team_id:int}/members/{membership_id:int}", may=MANAGE, outlives=True, summary="Make somebody lead")
+async def set_team_lead(
+    request: Asked, session: Session, team_id: PathId, membership_id: PathId, data: JSONBody[LeadChange]
+) -> TeamShape:
+    """Lead, or no longer."""
+    place = await find_place(session, team_id, membership_id)
+    await place.set_lead(session, acting(request), lead=data.lead)
+    return (await _shapes(session, [await find_team(session, team_id)]))[0]
+
+
+@removes("/teams/{team_id:int}/members/{membership_id:int}", may=KEEP, outlives=True, summary="Take somebody out")
+async def remove_team_member(request: Asked, session: Session, team_id: PathId, membership_id: PathId) -> None:
+    """Out of the team; they can be added again."""
+    await (await find_place(session, team_id, membership_id)).leave(session, request.user.now)
 
 
 async def _shapes(session: AsyncSession, teams: Sequence[Team]) -> list[TeamShape]:
@@ -121,4 +163,14 @@ async def _shapes(session: AsyncSession, teams: Sequence[Team]) -> list[TeamShap
     ]
 
 
-ROUTES = [list_teams, show_team, create_team, add_team_member]
+ROUTES = [
+    list_teams,
+    show_team,
+    create_team,
+    rename_team,
+    discard_team,
+    undiscard_team,
+    add_team_member,
+    set_team_lead,
+    remove_team_member,
+]

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.guard import Act
-from tenants.people import Membership, Team, TeamMember, User
+from tenants.people import Membership, User
 from tenants.roles import Role
+from tenants.teams import Team, TeamMember
 from tenants.trail import record
 from tenants.tree import Suspension, Tenant
 from tenants.verbs import Verb

@@ -25,12 +25,13 @@ from tenants.api_keys import SCOPES, ApiKey
 from tenants.fence import FencedSession
 from tenants.invitations import Invitation
 from tenants.numbers import InboundNumber
-from tenants.people import Team, find_membership
+from tenants.people import find_membership
 from tenants.phones import Extension, Licence, find_phone_system
 from tenants.reach import Reach
 from tenants.roles import Role
 from tenants.sign_in import SignIn
 from tenants.store import Store
+from tenants.teams import Team
 from tenants.trail import Entry
 from tenants.tree import Scope, Suspension, Tenant
 from tests.cast import NOW, ORIGIN, Cast, bind, house_work, work_as
@@ -207,6 +208,8 @@ async def _records(store: Store, cast: Cast, place: str) -> dict[str, int]:
         records["sign_in"] = (await SignIn.start(session, cast.identity(subject), ORIGIN, "theirs", NOW))[0].id
     async with work_as(store, cast.actor(admin)) as session:
         records |= await _made_by_an_admin(session, cast.actor(admin), tenant_id, records["phone_system"])
+        team = await session.get_one(Team, records["team"])
+        await team.add(session, cast.actor(admin), await find_membership(session, member))
     async with work_as(store, cast.actor(closer)) as session:
         tenant = await session.get_one(Tenant, tenant_id)
         suspension = await tenant.suspend(session, cast.actor(closer), Scope.STAFF, "over long ago", NOW)

@@ -9,13 +9,14 @@ import sqlalchemy as sa
 from bindings.apps import App
 from control.seed import seed_cast
 from tenants.credentials import digest, verify_password
-from tenants.people import Membership, Team, TeamMember, User
+from tenants.people import Membership, User
 from tenants.phones import Extension, Licence, Product
 from tenants.policy import BindingReach
 from tenants.reach import ROOT
 from tenants.refusals import Conflict
 from tenants.schema import migrate
 from tenants.store import Store
+from tenants.teams import Team, TeamMember
 from tenants.trail import Entry
 from tenants.tree import Kind, Tenant
 from tests.cast import NOW, PASSWORD, Cast, first_name, house_work

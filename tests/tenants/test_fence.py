@@ -18,7 +18,7 @@ from tenants.fence import FencedSession
 from tenants.idempotency import Answer
 from tenants.identities import live_identities
 from tenants.invitations import Invitation
-from tenants.people import Membership, Team, TeamMember, User, find_membership, find_user
+from tenants.people import Membership, User, find_membership, find_user
 from tenants.phones import Extension, PhoneSystem, find_extension, find_phone_system
 from tenants.reach import Reach
 from tenants.records import Record
@@ -26,6 +26,7 @@ from tenants.refusals import OutOfReach, Refusal
 from tenants.roles import Span
 from tenants.sign_in import Failure, SignIn
 from tenants.store import Store
+from tenants.teams import Team, TeamMember
 from tenants.trail import record
 from tenants.tree import Kind, Scope, Suspension, Tenant, find_tenant
 from tenants.verbs import Verb

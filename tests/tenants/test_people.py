@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tenants.actor import Actor
 from tenants.identities import live_identities
 from tenants.invitations import Invitation
-from tenants.people import Membership, Team, TeamMember, User, has_admin_access
+from tenants.people import Membership, User, has_admin_access
 from tenants.refusals import Invalid, NotPermitted, OutOfReach, Refusal
 from tenants.roles import Role
 from tenants.store import Store
+from tenants.teams import Team, TeamMember
 from tenants.trail import Entry
 from tenants.tree import Tenant
 from tests.cast import NOW, Cast, house_work, work_as

@@ -67,7 +67,8 @@ def test_nobody_is_above_themselves_and_nobody_above_an_admin() -> None:
 
 
 def test_an_auditor_changes_nothing() -> None:
-    changing = {permission for permission in Permission if permission.value.startswith(("manage", "invite", "edit", "keep"))}
+    changes = ("manage", "invite", "edit", "keep")
+    changing = {permission for permission in Permission if permission.value.startswith(changes)}
     assert not RIGHTS[Role.AUDITOR].may & (changing | {P.STAND_IN, P.END_STAND_INS})
 
 

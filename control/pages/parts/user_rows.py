@@ -12,8 +12,9 @@ from sqlalchemy.orm import joinedload
 from bindings.binding import Binding
 from control.pages.parts.asked import id_in, one_of
 from control.users_asked import Seen, State, UsersAsked
-from tenants.people import Membership, Team, User, teams_of
+from tenants.people import Membership, User
 from tenants.roles import Role
+from tenants.teams import Team, teams_of
 from tenants.tree import find_tenant
 
 FILTERS = ("q", "state", "role", "company", "factor", "bound", "seen", "sort")

@@ -4,7 +4,7 @@ import asyncio
 
 import sqlalchemy as sa
 
-from tenants.people import Team
+from tenants.teams import Team
 from tests.cast import house_work
 from tests.control.api.conftest import Api, doors
 

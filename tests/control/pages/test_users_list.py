@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from tenants.people import Membership, Team, TeamMember, User
+from tenants.people import Membership, User
 from tenants.roles import Role
+from tenants.teams import Team, TeamMember
 from tenants.trail import Entry, record
 from tenants.tree import Tenant
 from tenants.verbs import Verb
