@@ -15,8 +15,9 @@ from control.api.lists import Asking, page
 from control.api.shapes import Listed, Named, PathId, Sent, Text, given, memberships_of, refer, tenants_named
 from control.paging import LARGEST
 from control.users_asked import SORTS, Seen, State, UsersAsked
-from tenants.people import Membership, User, find_user, teams_of
+from tenants.people import Membership, User, find_user
 from tenants.roles import Permission, Role
+from tenants.teams import teams_of
 from tenants.tree import find_tenant
 
 MANAGE, SEE = Permission.MANAGE_PEOPLE, Permission.SEE_PEOPLE
