@@ -23,11 +23,12 @@ from tenants.actor import Actor
 from tenants.email_changes import EmailChange
 from tenants.invitations import Invitation
 from tenants.people import Membership, User
-from tenants.phones import Extension, Licence, PhoneSystem, Product
+from tenants.phones import Extension, Licence, PhoneSystem
 from tenants.policy import Policy
+from tenants.products import Product
 from tenants.reach import Reach, below
 from tenants.refusals import Conflict
-from tenants.seats import SeatLimit
+from tenants.seats import limits_over, seats_used
 from tenants.trail import record
 from tenants.tree import Tenant, closed, effective_policy
 from tenants.verbs import Verb
@@ -239,7 +240,7 @@ async def move_tenant(
 ) -> None:
     """Hang it under `parent` with everything below, and cut what would lead across: all of it or nothing."""
     await tenant.require_movable(session, actor, parent, expected_parent_id)
-    await _require_seats(session, tenant, parent)
+    await _require_seats(session, tenant, parent, hold=True)
     await tenant.move(session, actor, parent, expected_parent_id=expected_parent_id)
     border = _border(tenant, parent, now)
     for cutting in CUTTINGS:
@@ -250,28 +251,23 @@ def _border(tenant: Tenant, parent: Tenant, now: datetime) -> Border:
     return Border(tenant.path, tuple(Reach.ancestors_of(parent.path)), now)
 
 
-async def _require_seats(session: AsyncSession, tenant: Tenant, parent: Tenant) -> None:
+async def _require_seats(session: AsyncSession, tenant: Tenant, parent: Tenant, *, hold: bool = False) -> None:
     """Conflict (rule `seats`) when a level of the new line, that was not above before, has too few of a product."""
-    line = set(Reach.ancestors_of(parent.path)) - set(Reach.ancestors_of(tenant.path))
-    limits, tree, held = SeatLimit.__table__, _tree, Licence.__table__
+    known, held, tree = Reach.ancestors_of(tenant.path), Licence.__table__, _tree
     moving = sa.select(tree.c.id).where(below(tree.c.path, tenant.path))
     brought = sa.select(held.c.product_id).where(held.c.tenant_id.in_(moving), held.c.discarded_at.is_(None))
-    asked = (
-        sa.select(tree.c.path, tree.c.name, limits.c.product_id, limits.c.seats, Product.name.label("product"))
-        .join(limits, limits.c.tenant_id == tree.c.id)
-        .join(Product, Product.id == limits.c.product_id)
-        .where(tree.c.path.in_(line), limits.c.seats.is_not(None), limits.c.product_id.in_(brought))
-    )
-    for limit in (await session.execute(asked)).all():
-        there = sa.select(tree.c.id).where(sa.or_(below(tree.c.path, limit.path), below(tree.c.path, tenant.path)))
-        used = sa.select(sa.func.count()).where(
-            held.c.tenant_id.in_(there), held.c.product_id == limit.product_id, held.c.discarded_at.is_(None)
-        )
-        if (await session.execute(used)).scalar_one() > limit.seats:
-            raise Conflict(
-                f"{tenant.name} holds more seats of {limit.product} than there is room for under {parent.name}.",
-                rule="seats",
-            )
+    products = sa.select(Product).where(Product.id.in_(brought)).order_by(Product.id)
+    for product in (await session.scalars(products)).all():
+        coming = (await seats_used(session, tenant.path, [product.id])).get(product.id, 0)
+        for limit in await limits_over(session, parent.path, product.id, hold=hold):
+            if limit.path in known:
+                continue
+            used = (await seats_used(session, limit.path, [product.id])).get(product.id, 0)
+            if used + coming > limit.seats:
+                raise Conflict(
+                    f"{tenant.name} holds more seats of {product.name} than there is room for under {parent.name}.",
+                    rule="seats",
+                )
 
 
 async def _tightened(session: AsyncSession, tenant: Tenant, parent: Tenant) -> dict[str, tuple[Any, Any]]:

@@ -109,6 +109,13 @@ class PhoneSystem(Record, Audited):
         record(session, Verb.PHONE_SYSTEM_DISCARDED, self)
         await session.flush()
 
+    def move_to(self, session: AsyncSession, owner: Tenant) -> None:
+        """Give it to another tenant, told at both; what hangs on it follows or is cut by bindings/moving_phones.py."""
+        left = self.tenant_id
+        self.tenant_id, self.tenant = owner.id, owner
+        record(session, Verb.PHONE_SYSTEM_MOVED, self, place=left)
+        record(session, Verb.PHONE_SYSTEM_MOVED, self)
+
 
 class Extension(Record, Audited):
     """A number on a PBX, with at most one membership of that same tenant: composite keys say so."""
@@ -128,6 +135,8 @@ class Extension(Record, Audited):
     membership_id: Mapped[int | None] = mapped_column(Number)
     created_at: Mapped[datetime]
     discarded_at: Mapped[datetime | None]
+    moved_at: Mapped[datetime | None]
+    """When it came to this tenant from another, with its PBX."""
 
     phone_system: Mapped[PhoneSystem] = relationship(
         lazy="raise", viewonly=True, primaryjoin=PhoneSystem.id == sa.orm.foreign(phone_system_id)
@@ -265,7 +274,9 @@ class Licence(Record, Audited):
             raise Conflict(f"Extension {extension.number} is discarded.")
         # The tenant's row is the lock: two first licences at once make one admin, not two.
         await session.execute(sa.select(Tenant.id).where(Tenant.id == extension.tenant_id).with_for_update())
-        same = sa.select(cls).where(cls.tenant_id == extension.tenant_id, cls.product_id == product.id)
+        # Those that came along ended with a PBX were another tenant's.
+        came = sa.select(Extension.id).where(Extension.id == cls.extension_id, Extension.moved_at >= cls.created_at)
+        same = sa.select(cls).where(cls.tenant_id == extension.tenant_id, cls.product_id == product.id, ~came.exists())
         held = list(await session.scalars(same))
         if any(one.extension_id == extension.id and one.discarded_at is None for one in held):
             raise Conflict(f"Extension {extension.number} has {product.name} already.")

@@ -67,6 +67,7 @@ class Verb(StrEnum):
     PHONE_SYSTEM_DISCARDED = "phone_system.discarded", "discarded the phone system {record}"
     EXTENSION_CREATED = "extension.created", "added extension {record}"
     EXTENSION_CHANGED = "extension.changed", "changed extension {record}"
+    EXTENSION_MOVED = "extension.moved", "moved extension {record} with its phone system"
     EXTENSION_DISCARDED = "extension.discarded", "discarded extension {record}"
     PRODUCT_CREATED = "product.created", "added the product {record}"
     LICENCE_GRANTED = "licence.granted", "gave the licence {record}"

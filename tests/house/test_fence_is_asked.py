@@ -55,6 +55,7 @@ PAST_THE_FENCE = {
     "bindings/keys.py": "reads the signing keys, which are nobody's",
     "bindings/impersonation.py": "whose subject it is; its logins end with it",
     "bindings/moving.py": "what leads across the border of what moves, wherever it lies",
+    "bindings/moving_phones.py": "ends logins, and lets the keys of one tenant wait for the end of the move",
     "bindings/endings.py": "ends sign-ins and logins, which are in nobody else's reach",
     "bindings/what_ends.py": "counts sign-ins, which are in nobody else's reach",
     "control/openid/issuer.py": "the login path's connection",
