@@ -17,6 +17,7 @@ from control.api import (
     extensions,
     invitations,
     licences,
+    looks,
     me,
     memberships,
     moves,
@@ -36,7 +37,7 @@ from tenants.refusals import Conflict, Invalid, OutOfReach
 
 NOUNS = {
     "me": me.ROUTES,
-    "tenants": [*tenants.ROUTES, *suspensions.ROUTES, *moves.ROUTES],
+    "tenants": [*tenants.ROUTES, *suspensions.ROUTES, *moves.ROUTES, *looks.ROUTES],
     "users": [*users.ROUTES, *new_users.ROUTES, *ways_in.ROUTES],
     "invitations": invitations.ROUTES,
     "memberships": memberships.ROUTES,

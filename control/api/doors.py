@@ -90,11 +90,19 @@ def sets(path: str, *, may: Permission | str, outlives: bool, summary: str) -> C
     return _changes(put, path, may=may, outlives=outlives, summary=summary)
 
 
-def removes(
-    path: str, *, may: Permission | str, outlives: bool, summary: str, scope: str | None = None
+def replaces(
+    path: str, *, may: Permission | str, outlives: bool, summary: str
 ) -> Callable[[Handler], HTTPRouteHandler]:
-    """A DELETE: 204."""
-    return _changes(delete, path, may=may, outlives=outlives, summary=summary, scope=scope, status_code=204)
+    """A PUT: what is sent takes the place of what was there."""
+    return _changes(put, path, may=may, outlives=outlives, summary=summary)
+
+
+def removes(
+    path: str, *, may: Permission | str, outlives: bool, summary: str, scope: str | None = None, proof: bool = False
+) -> Callable[[Handler], HTTPRouteHandler]:
+    """A DELETE: 204. With `proof` it is named here and done in the panel only: a key proves nothing (403)."""
+    more = {"scope": scope, "proof": proof, "status_code": 204}
+    return _changes(delete, path, may=may, outlives=outlives, summary=summary, **more)
 
 
 def _changes(method: Callable[..., HTTPRouteHandler], path: str, **said: Any) -> Callable[[Handler], HTTPRouteHandler]:

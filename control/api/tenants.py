@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bindings import endings
 from control.api.doors import Asked, Session, acting, alters, creates, reads
 from control.api.lists import Asking, page
+from control.api.looks import BrandChange, OwnBrand, change_brand, own_brand
 from control.api.shapes import Id, Listed, Named, PathId, Sent, Text, given, tenants_named
 from control.api.suspensions import SuspensionShape, live_suspensions, suspension_shapes
 from control.paging import LARGEST
@@ -37,7 +38,9 @@ class TenantPolicy(Struct):
     ticket: bool
     second_factor: bool
     notice: bool
+    require_factor: bool
     binding_days: int | None
+    minutes: int | None
 
 
 class TenantShape(Struct):
@@ -52,6 +55,7 @@ class TenantShape(Struct):
     closed: bool
     """Suspended or discarded, itself or from above."""
     policy: TenantPolicy
+    brand: OwnBrand
     created_at: datetime
     discarded_at: datetime | None
     suspensions: list[SuspensionShape]
@@ -76,7 +80,9 @@ class PolicyChange(Sent):
     ticket: bool | UnsetType = UNSET
     second_factor: bool | UnsetType = UNSET
     notice: bool | UnsetType = UNSET
+    require_factor: bool | UnsetType = UNSET
     binding_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | UnsetType | None = UNSET
+    minutes: Annotated[int, msgspec.Meta(ge=1, le=20)] | UnsetType | None = UNSET
 
 
 class TenantChange(Sent):
@@ -86,6 +92,7 @@ class TenantChange(Sent):
     slug: Text | UnsetType = UNSET
     zone: Text | UnsetType = UNSET
     policy: PolicyChange | UnsetType = UNSET
+    brand: BrandChange | UnsetType = UNSET
 
 
 @reads("/tenants", may=SEE, summary="List the tenants in reach")
@@ -123,14 +130,16 @@ async def found_tenant(request: Asked, session: Session, data: JSONBody[NewTenan
     return await tenant_shape(session, tenant)
 
 
-@alters("/tenants/{tenant_id:int}", may=MANAGE, outlives=True, summary="Change a tenant's name, slug, zone or rules")
+@alters(
+    "/tenants/{tenant_id:int}", may=MANAGE, outlives=True, summary="Change a tenant's name, slug, zone, rules or brand"
+)
 async def change_tenant(
     request: Asked, session: Session, tenant_id: PathId, data: JSONBody[TenantChange]
 ) -> TenantShape:
-    """Rename it, give it another zone, or tighten its stand-in rules."""
+    """Rename it, give it another zone or brand, or tighten its stand-in rules."""
     tenant = await find_tenant(session, tenant_id)
     fields = given(data)
-    policy = fields.pop("policy", None)
+    policy, brand = fields.pop("policy", None), fields.pop("brand", None)
     if "zone" in fields and fields["zone"] not in _zones():
         raise Invalid("A zone is a name such as Europe/London.", field="zone")
     await tenant.change(session, **fields)
@@ -138,6 +147,8 @@ async def change_tenant(
         if not acting(request).may(Permission.MANAGE_POLICY):
             raise NotPermitted("Your role may not change these rules.")
         await tighten(session, tenant, given(policy))
+    if isinstance(brand, BrandChange):
+        await change_brand(session, tenant, brand)
     return await tenant_shape(session, tenant)
 
 
@@ -179,6 +190,7 @@ async def _shapes(session: AsyncSession, tenants: Sequence[Tenant]) -> list[Tena
             parents.get(tenant.parent_id),
             tenant.path in shut,
             msgspec.convert(in_words(tenant), TenantPolicy),
+            own_brand(tenant),
             tenant.created_at,
             tenant.discarded_at,
             suspensions.get(tenant.id, []),

@@ -103,6 +103,9 @@ def bound(known: Known) -> int:
 
 PLACES = (
     at("prove", "/prove"),
+    at("second factor", "/account/second-factor"),
+    at("passkeys", "/account/passkeys"),
+    at("user security", "/users/{user_id:int}/security", user_id=dina),
     at("overview", "/"),
     at("home", "/home"),
     at("accesses", "/home/accesses"),
@@ -155,6 +158,7 @@ PLACES = (
     at("company extensions", "/companies/{tenant_id:int}/extensions", tenant_id=dairy),
     at("company phone systems", "/companies/{tenant_id:int}/phone-systems", tenant_id=dairy),
     at("company history", "/companies/{tenant_id:int}/history", tenant_id=dairy),
+    at("company policy", "/companies/{tenant_id:int}/policy", tenant_id=dairy),
     at("company branding", "/companies/{tenant_id:int}/branding", tenant_id=dairy),
     at("company siblings", "/companies/{tenant_id:int}/siblings", tenant_id=dairy),
     at("company suspend", "/companies/{tenant_id:int}/suspend", tenant_id=dairy),
@@ -178,6 +182,8 @@ PLACES = (
     at("phone system", "/phone-systems/{system_id:int}", system_id=dairy_pbx),
     at("phone system extensions", "/phone-systems/{system_id:int}/extensions", system_id=dairy_pbx),
     at("phone system history", "/phone-systems/{system_id:int}/history", system_id=dairy_pbx),
+    at("phone system discard", "/phone-systems/{system_id:int}/discard", system_id=dairy_pbx),
+    at("company licences", "/companies/{tenant_id:int}/licences", tenant_id=dairy),
     at("numbers", "/numbers"),
     at("new number", "/numbers/new", "?company={tenant_id:int}", tenant_id=dairy),
     at("several numbers", "/numbers/lines", "?company={tenant_id:int}", tenant_id=dairy),
@@ -200,6 +206,11 @@ PLACES = (
 )
 
 ELSEWHERE = {
+    "/sign-in/second-factor": "looked at in test_second_factor.py",
+    "/account/second-factor/app": "looked at in test_second_factor.py",
+    "/account/second-factor/app/remove": "looked at in test_second_factor.py",
+    "/account/passkeys/{passkey_id:int}/remove": "looked at in test_second_factor.py",
+    "/users/{user_id:int}/security/disable": "looked at in test_second_factor.py",
     "/sign-in": "looked at in test_notices.py",
     "/oauth/authorize": "its notices are looked at in test_notices.py",
     "/oauth/logout": "looked at in test_notices.py",
