@@ -215,3 +215,25 @@ async def _used_at(session: AsyncSession, limit: Limit, tenant: Tenant, product_
     if limit.tenant_id == tenant.id:
         return used
     return (await seats_used(session, limit.path, [product_id])).get(product_id, 0)
+
+
+async def most_used(session: AsyncSession, product_id: int, limit: int) -> list[tuple[Tenant, int]]:
+    """The tenants in reach with the most seats of a product in use themselves, and how many."""
+    licences, reach = Record.metadata.tables["licences"], session.sync_session.info["reach"]
+    used = (
+        sa.select(licences.c.tenant_id, sa.func.count().label("seats"))
+        .where(
+            licences.c.product_id == product_id,
+            licences.c.discarded_at.is_(None),
+            reach.tenants(licences.c.tenant_id),
+        )
+        .group_by(licences.c.tenant_id)
+        .subquery()
+    )
+    rows = (
+        sa.select(Tenant, used.c.seats)
+        .join(used, used.c.tenant_id == Tenant.id)
+        .order_by(used.c.seats.desc(), Tenant.name, Tenant.id)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in await session.execute(rows)]

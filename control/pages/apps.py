@@ -21,7 +21,11 @@ from control.visitor import Visitor
 from tenants.phones import Product
 from tenants.refusals import Conflict, Invalid, NotPermitted, OutOfReach, Refusal
 from tenants.roles import Permission
+from tenants.seats import most_used
 from tenants.tree import Tenant
+
+SEATS_SHOWN = 10
+"""Companies whose seats of an app's product stand on its page."""
 
 SORTS: dict[str, sa.SQLColumnExpression[Any]] = {"id": App.id, "name": App.name}
 
@@ -164,6 +168,7 @@ async def _show(
         app=app,
         owner=owner,
         product=await session.get(Product, app.product_id) if app.product_id else None,
+        seats=await most_used(session, app.product_id, SEATS_SHOWN) if app.product_id else [],
         fallback=await session.get(App, app.fallback_id) if app.fallback_id else None,
         may_change=_may_manage(request.user) and owner is not None and app.discarded_at is None,
         fresh=_fresh(request.user),

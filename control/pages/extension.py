@@ -21,6 +21,7 @@ from control.pages.parts.unseen_changes import Unseen, unseen_changes
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
+from tenants import phone_endings
 from tenants.phones import Extension, Licence, Product, find_extension
 from tenants.refusals import Invalid, Refusal
 from tenants.roles import Permission
@@ -86,14 +87,15 @@ async def ask_discard(request: Request[Visitor, Any, Any], session: AsyncSession
         crumbs=await _crumbs(session, extension),
         extension=extension,
         bindings=list(await session.scalars(bound)),
+        goes=await phone_endings.what_goes(session, extension),
     )
 
 
 @post("/extensions/{extension_id:int}/discard", may=Permission.MANAGE_PHONES, outlives=False, include_in_schema=False)
 async def discard_extension(request: Request[Visitor, Any, Any], session: AsyncSession, extension_id: Id) -> Redirect:
-    """Take the number out of use; it is free again."""
+    """Take the number out of use: it is free again, its licences end, and inbound numbers no longer ring there."""
     extension = await find_extension(session, extension_id)
-    await extension.discard(session, request.user.now)
+    await phone_endings.discard_extension(session, extension, request.user.now)
     say = speech(request)("Extension %(number)s was discarded.") % {"number": extension.number}
     return see_other(request, f"/phone-systems/{extension.phone_system_id}/extensions", say=say)
 

@@ -1,4 +1,4 @@
-"""Phone systems: the list, new ones, and each with its name, host, extensions and history."""
+"""Phone systems: the list, new ones, each with its name, host, extensions and history, and taking one out of use."""
 
 from typing import Any
 
@@ -23,8 +23,9 @@ from control.paging import page_of
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
+from tenants import phone_endings
 from tenants.phones import PhoneSystem, find_phone_system
-from tenants.refusals import Invalid, Refusal
+from tenants.refusals import Conflict, Invalid, Refusal
 from tenants.roles import Permission
 from tenants.tree import Tenant, find_tenant
 
@@ -195,6 +196,42 @@ async def system_history(request: Request[Visitor, Any, Any], session: AsyncSess
     )
 
 
+@get("/phone-systems/{system_id:int}/discard", may=Permission.MANAGE_PHONES, outlives=False, include_in_schema=False)
+async def ask_discard(request: Request[Visitor, Any, Any], session: AsyncSession, system_id: Id) -> Template:
+    """The question before it: what goes with it."""
+    return await _ask_discard(request, session, await find_phone_system(session, system_id))
+
+
+@post("/phone-systems/{system_id:int}/discard", may=Permission.MANAGE_PHONES, outlives=False, include_in_schema=False)
+async def discard_phone_system(
+    request: Request[Visitor, Any, Any], session: AsyncSession, system_id: Id
+) -> Template | Redirect:
+    """Take it out of use; with the extensions on it only where that was ticked."""
+    system, fields = await find_phone_system(session, system_id), await read_fields(request)
+    goes = await phone_endings.what_goes(session, system)
+    if goes.extensions and fields.text("with_extensions") != "1":
+        refusal = Conflict(f"{system.name} still has extensions.", rule="in_use")
+        return await _ask_discard(request, session, system, refusal)
+    await phone_endings.discard_phone_system(session, system, request.user.now, with_extensions=goes.extensions > 0)
+    say = speech(request)("%(name)s was discarded.") % {"name": system.name}
+    return see_other(request, f"/phone-systems?company={system.tenant_id}", say=say)
+
+
+async def _ask_discard(
+    request: Request[Visitor, Any, Any], session: AsyncSession, system: PhoneSystem, refusal: Refusal | None = None
+) -> Template:
+    return page(
+        request,
+        "phone-systems/discard.html",
+        status=refusal.status if refusal else 200,
+        title=speech(request)("Discard %(name)s?") % {"name": system.name},
+        crumbs=await crumbs_to(session, system.tenant.path, (f"/phone-systems/{system.id}", system.name)),
+        system=system,
+        goes=await phone_endings.what_goes(session, system),
+        refused=refusal is not None,
+    )
+
+
 async def _framed(
     request: Request[Visitor, Any, Any],
     session: AsyncSession,
@@ -227,4 +264,6 @@ ROUTES = [
     change_phone_system,
     system_extensions,
     system_history,
+    ask_discard,
+    discard_phone_system,
 ]
