@@ -1,7 +1,7 @@
 """The cast, put into an empty database by the same verbs that people use."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from hmac import compare_digest
 from typing import TypedDict
 
@@ -12,7 +12,9 @@ from bindings.apps import App, find_client
 from control.cast import (
     ALSO,
     APPS,
+    CALLS,
     DESK,
+    NUMBERS,
     PASSWORD,
     PLACES,
     SOFTPHONE,
@@ -29,12 +31,15 @@ from control.cast import (
 from tenants.actor import Actor
 from tenants.credentials import digest, hash_password
 from tenants.identities import live_identities
-from tenants.people import Membership, Team, User
+from tenants.numbers import InboundNumber
+from tenants.people import Membership, User
 from tenants.phones import Extension, Licence, PhoneSystem, Product
 from tenants.policy import BindingReach
 from tenants.reach import Reach
+from tenants.recordings import Direction, Recording
 from tenants.refusals import Conflict
 from tenants.store import Store
+from tenants.teams import Team
 from tenants.trail import record
 from tenants.tree import Tenant
 from tenants.verbs import Verb
@@ -84,6 +89,7 @@ class _Making:
         self.tenants: dict[str, Tenant] = {}
         self.users: dict[str, User] = {}
         self.products: dict[str, Product] = {}
+        self.extensions: dict[tuple[str, str], Extension] = {}
 
     async def everything(self) -> None:
         for name in (SOFTPHONE, DESK):
@@ -93,6 +99,26 @@ class _Making:
         for email, place_name, role in ALSO:
             tenant, user = self.tenants[place_name], self.users[email]
             await Membership.create(self.session, SEED, user, tenant, role, self.now)
+        await self._company_records()
+
+    async def _company_records(self) -> None:
+        for place, e164, rings, note in NUMBERS:
+            tenant = self.tenants[place]
+            extension = self.extensions[place, rings] if rings else None
+            await InboundNumber.add(self.session, tenant, e164, self.now, extension=extension, note=note)
+        for call in CALLS:
+            await Recording.take_in(
+                self.session,
+                self.tenants[call.place],
+                self.now,
+                external_id=call.external_id,
+                direction=Direction(call.direction),
+                party=call.party,
+                started_at=self.now - timedelta(hours=call.hours_ago),
+                seconds=call.seconds,
+                extension=self.extensions[call.place, call.number],
+                private=call.private,
+            )
 
     async def _place(self, place: Place) -> None:
         parent = self.tenants[place.parent] if place.parent else None
@@ -122,6 +148,7 @@ class _Making:
         if system is None or person.number is None:
             return
         extension = await Extension.create(session, system, person.number, now, name=person.name, membership=membership)
+        self.extensions[tenant.name, person.number] = extension
         for product in person.products:
             await Licence.grant(session, extension, self.products[product], now)
 

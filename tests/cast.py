@@ -13,10 +13,13 @@ from bindings.binding import Binding
 from control.cast import PASSWORD as PASSWORD
 from tenants.actor import Actor, Identity, Origin
 from tenants.identities import live_identities
+from tenants.numbers import InboundNumber
 from tenants.people import Membership, User
 from tenants.phones import Extension, PhoneSystem, Product, find_extension
 from tenants.reach import Reach
+from tenants.recordings import Recording
 from tenants.store import Store
+from tenants.teams import Team
 from tenants.tree import Tenant
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -85,6 +88,12 @@ class Cast:
     apps: dict[str, int]
     secrets: dict[str, str]
     """The client secret of each web app, by client id."""
+    numbers: dict[str, int]
+    """The ids of the inbound numbers, by E.164."""
+    teams: dict[str, int]
+    """The ids of the teams, by name."""
+    recordings: dict[str, int]
+    """The ids of the recordings, by what the phone system calls them."""
 
     def identity(self, name: str, *, at: str | None = None) -> Identity:
         """Who somebody is: at their home, or at the tenant named."""
@@ -144,6 +153,9 @@ async def read_cast(store: Store, secrets: dict[str, str]) -> Cast:
         systems = await session.execute(sa.select(PhoneSystem.tenant_id, PhoneSystem.id))
         products = await session.scalars(sa.select(Product))
         apps = await session.scalars(sa.select(App))
+        numbers = await session.scalars(sa.select(InboundNumber))
+        teams = await session.scalars(sa.select(Team))
+        recordings = await session.scalars(sa.select(Recording))
         return Cast(
             identities,
             {first_name(user.name): Person(user.id, user.name, user.email, user.home_tenant_id) for user in users},
@@ -161,6 +173,9 @@ async def read_cast(store: Store, secrets: dict[str, str]) -> Cast:
             {product.name: product.id for product in products},
             {app.client_id: app.id for app in apps},
             secrets,
+            {number.e164: number.id for number in numbers},
+            {team.name: team.id for team in teams},
+            {str(recording.external_id): recording.id for recording in recordings},
         )
 
 

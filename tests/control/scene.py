@@ -25,7 +25,8 @@ from tenants.api_keys import SCOPES, ApiKey
 from tenants.fence import FencedSession
 from tenants.invitations import Invitation
 from tenants.numbers import InboundNumber
-from tenants.people import find_membership
+from tenants.passkeys import Passkey
+from tenants.people import User, find_membership
 from tenants.phones import Extension, Licence, find_phone_system
 from tenants.reach import Reach
 from tenants.roles import Role
@@ -55,6 +56,7 @@ RECORDS = {
     "invitation_id": "invitation",
     "key_id": "key",
     "sign_in_id": "sign_in",
+    "passkey_id": "passkey",
 }
 """Which record of a place stands in an address."""
 
@@ -205,6 +207,9 @@ async def _records(store: Store, cast: Cast, place: str) -> dict[str, int]:
         records["entry"] = (await session.execute(told)).scalar_one()
         subject_there = await find_membership(session, member)
         records["key"] = (await ApiKey.make(session, subject_there, "theirs", ["read"], 90, NOW))[0].id
+        owner = await session.get_one(User, subject_there.user_id)
+        proved = {"credential_id": f"{place}-key", "public_key": "key", "sign_count": 0, "transports": ["internal"]}
+        records["passkey"] = (await Passkey.add(session, owner, name="theirs", now=NOW, **proved)).id
         records["sign_in"] = (await SignIn.start(session, cast.identity(subject), ORIGIN, "theirs", NOW))[0].id
     async with work_as(store, cast.actor(admin)) as session:
         records |= await _made_by_an_admin(session, cast.actor(admin), tenant_id, records["phone_system"])
