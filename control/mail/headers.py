@@ -4,11 +4,12 @@ The standard library folds structured headers wrongly in places (a name of two e
 in it), so these are encoded here, by its older code, and kept as they are.
 """
 
+import re
 import unicodedata
 from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import formataddr
+from email.utils import quote
 
 LONGEST = 200
 """Characters of a name inside a letter."""
@@ -17,6 +18,7 @@ LONGEST_NAME, LONGEST_SUBJECT = 80, 150
 POLICY = SMTP.clone(refold_source="none")
 
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 _BREAKING = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
@@ -33,7 +35,7 @@ def mailbox(name: str, address: str) -> str:
     if not name:
         return address
     if _plain(name):
-        return formataddr((name, address))
+        return f"{name} <{address}>" if _ATOMS.fullmatch(name) else f'"{quote(name)}" <{address}>'
     # On a line of its own: encoded words fill up to the edge.
     return f"{_encoded(name)}\r\n <{address}>"
 

@@ -20,7 +20,7 @@ from control.house import House
 from control.mail.delivery import FOR_GOOD, OF_THE_SERVER, Carrier, Hitch, NotTaken, carrier
 from control.mail.writing import paper_for, write
 from tenants.actor import Actor
-from tenants.letters import LEASE, PAUSES, Letter
+from tenants.letters import PAUSES, Letter
 from tenants.reach import Reach
 from tenants.sealing import Sealed
 
