@@ -151,7 +151,7 @@ async def test_the_answer_is_the_same_whether_the_address_is_known_elsewhere_or_
     assert await newcomers(panel) == (users, invited + 2)
     assert (fresh.status_code, fresh.headers["location"]) == (known.status_code, known.headers["location"])
     said = words(await olaf.follow(known))
-    assert "Saved. An invitation for New Nick at Bakery is prepared." in said
+    assert "Saved. An invitation to Bakery is on its way to New Nick." in said
     assert "Zoe" not in said
 
 
