@@ -62,9 +62,11 @@ class SystemMove:
     cuts: tuple[Cut, ...]
 
 
-async def what_moves(session: AsyncSession, system: PhoneSystem, owner: Tenant, now: datetime) -> SystemMove:
+async def what_moves(
+    session: AsyncSession, system: PhoneSystem, owner: Tenant, now: datetime, *, expected_owner_id: int | None = None
+) -> SystemMove:
     """What `move_phone_system` would do now. Refuses as it would."""
-    old_owner = await _require_movable(session, system, owner, None)
+    old_owner = await _require_movable(session, system, owner, expected_owner_id)
     lines = _lines(system)
     live = sa.select(sa.func.count(Extension.id)).where(Extension.id.in_(lines), Extension.discarded_at.is_(None))
     return SystemMove(

@@ -24,6 +24,7 @@ SEES = ADMINS | OPERATORS | SUPERVISORS | AUDITORS
 READS_HISTORY = ADMINS | OPERATORS | AUDITORS
 SEES_APPS = ADMINS | OPERATORS | AUDITORS
 INVITES = ADMINS | SUPERVISORS
+EDITS_RECORDS = ADMINS | SUPERVISORS
 KEEPS_TEAMS = ADMINS | SUPERVISORS
 STANDS_IN = ADMINS | OPERATORS | SUPERVISORS
 NOBODY: People = frozenset()
@@ -139,7 +140,7 @@ API = {
     "GET /api/v1/teams/{team_id}": may(SEES, 200),
     "POST /api/v1/teams": may(KEEPS_TEAMS, 201, sent={"tenant": "$tenant", "name": "New"}),
     "PATCH /api/v1/teams/{team_id}": may(KEEPS_TEAMS, 200, sent={"name": "Renamed"}),
-    "POST /api/v1/teams/{team_id}/discard": may(KEEPS_TEAMS, 201),
+    "POST /api/v1/teams/{team_id}/discard": may(KEEPS_TEAMS, 200),
     "POST /api/v1/teams/{team_id}/undiscard": may(KEEPS_TEAMS, 409),
     "POST /api/v1/teams/{team_id}/members": may(KEEPS_TEAMS, 201, sent={"membership": "$colleague"}),
     "PATCH /api/v1/teams/{team_id}/members/{membership_id}": may(
@@ -153,6 +154,8 @@ API = {
         ADMINS, 201, sent={"tenant": "$tenant", "name": "New", "host": "new.pbx.example"}
     ),
     "PATCH /api/v1/phone-systems/{system_id}": may(ADMINS, 200, sent={"name": "Renamed"}),
+    # It is that tenant's already; a move to the level above is that level's to make
+    "POST /api/v1/phone-systems/{system_id}/move": may(ADMINS, 409, sent={"tenant": "$tenant"}),
     "GET /api/v1/extensions": may(SEES, 200),
     "GET /api/v1/extensions/{extension_id}": may(SEES, 200),
     "POST /api/v1/extensions": may(
@@ -190,6 +193,16 @@ API = {
     "DELETE /api/v1/bindings/{binding_id}": may(EVERYBODY, 204, also=ITS_SUBJECT, but=NOT_THEIRS_TO_END),
     "GET /api/v1/explain": may(SEES, 200, query="actor=$colleague&subject=$member&act=bind"),
     "GET /api/v1/resolve": may(STANDS_IN, 200, query="user=$user&app=softphone"),
+    # What a company does when
+    "GET /api/v1/playbooks": may(SEES, 200),
+    "GET /api/v1/playbooks/{playbook_id}": may(SEES, 200),
+    "GET /api/v1/playbooks/{playbook_id}/versions": may(SEES, 200),
+    "GET /api/v1/playbooks/{playbook_id}/versions/{number}": may(SEES, 200, path={"number": "1"}),
+    "POST /api/v1/playbooks": may(EDITS_RECORDS, 201, sent={"tenant": "$tenant", "title": "New", "body": "Call Bea."}),
+    "PATCH /api/v1/playbooks/{playbook_id}": may(EDITS_RECORDS, 200, sent={"body": "Call Ben.", "version": 1}),
+    "POST /api/v1/playbooks/{playbook_id}/restore": may(EDITS_RECORDS, 409, sent={"version": 1}),
+    "POST /api/v1/playbooks/{playbook_id}/discard": may(EDITS_RECORDS, 200),
+    "POST /api/v1/playbooks/{playbook_id}/undiscard": may(EDITS_RECORDS, 409),
     # History
     "GET /api/v1/entries": may(READS_HISTORY, 200),
     "GET /api/v1/entries/{entry_id}": may(READS_HISTORY, 200),
@@ -317,6 +330,8 @@ PAGES = {
     "POST /phone-systems/new": may(ADMINS, sent={"company": "$tenant", "name": "New", "host": "new.pbx.example"}),
     "GET /phone-systems/{system_id}": may(SEES),
     "POST /phone-systems/{system_id}": may(ADMINS, sent={"name": "Renamed", "host": "new.pbx.example"}),
+    "GET /phone-systems/{system_id}/move": may(ADMINS, 409, query="owner=$tenant"),
+    "POST /phone-systems/{system_id}/move": may(ADMINS, 409, sent={"owner": "$tenant", "expected_owner": "$tenant"}),
     "GET /phone-systems/{system_id}/extensions": may(SEES),
     "GET /phone-systems/{system_id}/history": may(READS_HISTORY),
     "GET /phone-systems/{system_id}/discard": may(ADMINS),
@@ -370,6 +385,17 @@ PAGES = {
         STANDS_IN, path={"user_id": "$me"}, sent={"extension": "$extension"}, but={"Bruno": 403}
     ),
     "GET /resolve": may(STANDS_IN),
+    # What a company does when
+    "GET /playbooks": may(SEES),
+    "GET /playbooks/new": may(EDITS_RECORDS),
+    "POST /playbooks/new": may(EDITS_RECORDS, sent={"company": "$tenant", "title": "New", "body": "Call Bea."}),
+    "GET /playbooks/{playbook_id}": may(SEES),
+    "GET /playbooks/{playbook_id}/edit": may(EDITS_RECORDS),
+    "POST /playbooks/{playbook_id}/edit": may(EDITS_RECORDS, sent={"title": "Renamed", "body": "Call Ben."}),
+    "GET /playbooks/{playbook_id}/compare": may(SEES),
+    "POST /playbooks/{playbook_id}/restore": may(EDITS_RECORDS, sent={"version": "1"}),
+    "POST /playbooks/{playbook_id}/discard": may(EDITS_RECORDS),
+    "POST /playbooks/{playbook_id}/undiscard": may(EDITS_RECORDS),
     # History
     "GET /history": may(READS_HISTORY),
     "GET /history/{entry_id}": may(READS_HISTORY),

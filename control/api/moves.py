@@ -1,4 +1,4 @@
-"""Moves: a tenant gets another parent, and what that would cut, take along and tighten."""
+"""Moves: a tenant gets another parent, a phone system another owner; and what that would cut, beforehand."""
 
 from enum import IntEnum
 from typing import Any
@@ -6,11 +6,14 @@ from typing import Any
 from litestar.params import JSONBody
 from msgspec import Struct, field
 
-from bindings.moving import Move, move_tenant, what_moves
+from bindings import moving_phones
+from bindings.moving import Cut, Move, move_tenant, what_moves
 from control.api.doors import Asked, Session, acting, creates
+from control.api.phone_systems import PhoneSystemShape, phone_system_shape
 from control.api.shapes import Id, Named, PathId, Sent, refer
 from control.api.suspensions import DryRun
 from control.api.tenants import TenantShape, tenant_shape
+from tenants.phones import find_phone_system
 from tenants.policy import CAPS
 from tenants.roles import Permission
 from tenants.tree import find_tenant
@@ -53,6 +56,24 @@ class NewPlace(Sent):
     expected_parent: Id | None = None
 
 
+class SystemMoveShape(Struct):
+    """What a move of a phone system would do."""
+
+    phone_system: Named
+    old_owner: Named = field(name="from")
+    owner: Named = field(name="to")
+    extensions: int
+    """How many in use go along, without their people."""
+    cut: list[CutShape]
+
+
+class NewOwner(Sent):
+    """Whose it becomes. With `expected_tenant`, refused (409, rule `moved`) when it is no longer that one's."""
+
+    tenant: Id
+    expected_tenant: Id | None = None
+
+
 @creates(
     "/tenants/{tenant_id:int}/move",
     may=Permission.MANAGE_TENANTS,
@@ -72,12 +93,38 @@ async def move(
     return await tenant_shape(session, tenant)
 
 
+@creates(
+    "/phone-systems/{system_id:int}/move",
+    may=Permission.MANAGE_PHONES,
+    outlives=True,
+    summary="Give a phone system, with its extensions, to another tenant",
+    status=200,
+)
+async def move_phone_system(
+    request: Asked, session: Session, system_id: PathId, data: JSONBody[NewOwner], dry_run: DryRun = False
+) -> PhoneSystemShape | SystemMoveShape:
+    """One transaction. People lose their extensions, licences end, numbers and recordings stay with the old owner."""
+    system, owner = await find_phone_system(session, system_id), await find_tenant(session, data.tenant)
+    now, expected = request.user.now, data.expected_tenant
+    if dry_run:
+        found = await moving_phones.what_moves(session, system, owner, now, expected_owner_id=expected)
+        return SystemMoveShape(
+            refer(found.system), refer(found.old_owner), refer(found.owner), found.extensions, _cuts(found.cuts)
+        )
+    await moving_phones.move_phone_system(session, system, owner, now, expected_owner_id=expected)
+    return phone_system_shape(system)
+
+
+def _cuts(cuts: tuple[Cut, ...]) -> list[CutShape]:
+    return [CutShape(cut.kind, cut.count, list(cut.names)) for cut in cuts]
+
+
 def _shape(found: Move) -> MoveShape:
     return MoveShape(
         refer(found.tenant),
         refer(found.old_parent),
         refer(found.parent),
-        [CutShape(cut.kind, cut.count, list(cut.names)) for cut in found.cuts],
+        _cuts(found.cuts),
         found.follows,
         [TightenedShape(name, _word(name, now), _word(name, there)) for name, (now, there) in found.rules.items()],
         found.opens,
@@ -91,4 +138,4 @@ def _word(rule: str, value: Any) -> str | bool | int | None:
     return value if rule in CAPS else bool(value)
 
 
-ROUTES = [move]
+ROUTES = [move, move_phone_system]

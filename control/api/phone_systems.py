@@ -70,7 +70,7 @@ async def list_phone_systems(
         wanted = wanted.where(PhoneSystem.tenant_id == tenant)
 
     async def shaped(systems: Sequence[PhoneSystem]) -> list[PhoneSystemShape]:
-        return [_shape(system) for system in systems]
+        return [phone_system_shape(system) for system in systems]
 
     columns = {"id": PhoneSystem.id, "name": PhoneSystem.name, "created_at": PhoneSystem.created_at}
     return await page(session, wanted, columns, listing, shaped)
@@ -79,14 +79,16 @@ async def list_phone_systems(
 @reads("/phone-systems/{system_id:int}", may=SEE, summary="Show a phone system")
 async def show_phone_system(session: Session, system_id: PathId) -> PhoneSystemShape:
     """The phone system, when in reach."""
-    return _shape(await find_phone_system(session, system_id))
+    return phone_system_shape(await find_phone_system(session, system_id))
 
 
 @creates("/phone-systems", may=MANAGE, outlives=True, summary="Add a phone system")
 async def create_phone_system(request: Asked, session: Session, data: JSONBody[NewPhoneSystem]) -> PhoneSystemShape:
     """A new PBX of `tenant`."""
     tenant = await find_tenant(session, data.tenant)
-    return _shape(await PhoneSystem.create(session, tenant, data.name, data.host, request.user.now, data.slug))
+    return phone_system_shape(
+        await PhoneSystem.create(session, tenant, data.name, data.host, request.user.now, data.slug)
+    )
 
 
 @alters("/phone-systems/{system_id:int}", may=MANAGE, outlives=True, summary="Change a phone system")
@@ -96,7 +98,7 @@ async def change_phone_system(
     """Another name or host."""
     system = await find_phone_system(session, system_id)
     await system.change(session, **given(data))
-    return _shape(system)
+    return phone_system_shape(system)
 
 
 @creates(
@@ -108,10 +110,11 @@ async def discard_phone_system(
     """Out of use; with its extensions their licences end too, and their inbound numbers ring nowhere."""
     system = await find_phone_system(session, system_id)
     await phone_endings.discard_phone_system(session, system, request.user.now, with_extensions=data.with_extensions)
-    return _shape(system)
+    return phone_system_shape(system)
 
 
-def _shape(system: PhoneSystem) -> PhoneSystemShape:
+def phone_system_shape(system: PhoneSystem) -> PhoneSystemShape:
+    """A phone system in its shape."""
     return PhoneSystemShape(
         system.id, system.name, system.slug, system.host, refer(system.tenant), system.created_at, system.discarded_at
     )

@@ -57,6 +57,10 @@ def oak(known: Known) -> int:
     return known.cast.tenant("Oak").id
 
 
+def pine(known: Known) -> int:
+    return known.cast.tenant("Pine").id
+
+
 def dairy_pbx(known: Known) -> int:
     return known.cast.phone_system_id("Dairy")
 
@@ -180,6 +184,14 @@ PLACES = (
     at("phone systems", "/phone-systems"),
     at("new phone system", "/phone-systems/new"),
     at("phone system", "/phone-systems/{system_id:int}", system_id=dairy_pbx),
+    at("phone system move", "/phone-systems/{system_id:int}/move", system_id=dairy_pbx),
+    at(
+        "phone system move to",
+        "/phone-systems/{system_id:int}/move",
+        "?owner={tenant_id:int}",
+        system_id=dairy_pbx,
+        tenant_id=pine,
+    ),
     at("phone system extensions", "/phone-systems/{system_id:int}/extensions", system_id=dairy_pbx),
     at("phone system history", "/phone-systems/{system_id:int}/history", system_id=dairy_pbx),
     at("phone system discard", "/phone-systems/{system_id:int}/discard", system_id=dairy_pbx),

@@ -105,3 +105,20 @@ async def test_what_is_no_move_and_what_nobody_may_know_of(api: Api) -> None:
     ):
         answer = await who.post(f"/tenants/{moved}/move", {"parent": parent})
         assert answer.status_code == status, answer.text
+
+
+async def test_a_phone_system_changes_owner(api: Api) -> None:
+    olaf, system = await api.as_("Olaf"), api.cast.phone_system_id("Bakery")
+    bakery, clinic = api.cast.tenant("Bakery").id, api.cast.tenant("Clinic").id
+    told = (await olaf.post(f"/phone-systems/{system}/move?dry_run=true", {"tenant": clinic})).json()
+    assert (told["from"]["name"], told["to"]["name"], told["extensions"]) == ("Bakery", "Clinic", 3)
+    assert told["cut"][0] == {"kind": "people", "count": 2, "names": ["Bea Bell, 201", "Ben Bond, 202"]}
+    moved = await olaf.post(f"/phone-systems/{system}/move", {"tenant": clinic, "expected_tenant": bakery})
+    assert (moved.status_code, moved.json()["tenant"]["name"]) == (200, "Clinic")
+    line = (await olaf.get(f"/extensions/{api.cast.extension('Bakery', '201').id}")).json()
+    assert (line["tenant"]["name"], line["user"]) == ("Clinic", None)
+    late = await olaf.post(f"/phone-systems/{system}/move", {"tenant": bakery, "expected_tenant": bakery})
+    assert (late.status_code, late.json()["rule"]) == (409, "moved")
+    boris = await api.as_("Boris")
+    assert (await boris.get(f"/phone-systems/{system}")).status_code == 404
+    assert (await boris.post(f"/phone-systems/{system}/move", {"tenant": bakery})).status_code == 404

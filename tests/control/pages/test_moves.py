@@ -67,3 +67,31 @@ async def test_nobody_moves_their_own_organization(pages: House) -> None:
     olaf, oak = await pages.visit("Olaf"), pages.cast.tenant("Oak").id
     assert "/move" not in await olaf.get(f"/companies/{oak}")
     assert (await olaf.ask(f"/companies/{oak}/move")).status_code == 409
+
+
+async def test_olaf_gives_bakerys_phone_system_to_clinic(pages: House) -> None:
+    olaf, boris, system = await pages.visit("Olaf"), await pages.visit("Boris"), pages.cast.phone_system_id("Bakery")
+    bakery, clinic = pages.cast.tenant("Bakery").id, pages.cast.tenant("Clinic").id
+    assert f'href="/phone-systems/{system}/move"' in await olaf.get(f"/phone-systems/{system}")
+    assert f"move?owner={clinic}" in await olaf.get(f"/phone-systems/{system}/move")
+    at = f"/phone-systems/{system}/move?owner={clinic}"
+    told = await olaf.read(at)
+    assert "People who lose their extension 2 Bea Bell, 201; Ben Bond, 202" in told
+    answer = await olaf.post(f"/phone-systems/{system}/move", at=at, owner=str(clinic), expected_owner=str(bakery))
+    assert answer.headers["location"] == f"/phone-systems/{system}"
+    assert "Clinic" in await olaf.read(f"/phone-systems/{system}")
+    assert (await boris.ask(f"/phone-systems/{system}")).status_code == 404
+    assert "moved the phone system Bakery PBX" in await boris.read(f"/companies/{bakery}/history")
+
+
+async def test_moving_a_phone_system_asks_for_a_fresh_proof(pages: House) -> None:
+    olaf, system, clinic = (
+        await pages.visit("Olaf"),
+        pages.cast.phone_system_id("Bakery"),
+        pages.cast.tenant("Clinic").id,
+    )
+    await olaf.visit.open(f"/phone-systems/{system}/move?owner={clinic}")
+    pages.clock.pass_(minutes=16)
+    sent = {"owner": str(clinic), "expected_owner": str(pages.cast.tenant("Bakery").id)}
+    answer = await olaf.visit.send(f"/phone-systems/{system}/move", sent)
+    assert (answer.status_code, f"owner%3D{clinic}" in answer.headers["location"]) == (303, True)
