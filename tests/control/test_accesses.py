@@ -12,6 +12,8 @@ from tests.cast import bind, work_as
 from tests.control.logins import log_in
 from tests.control.visits import House
 
+pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+
 WHY = "Ticket 4417, no ring"
 
 

@@ -1,9 +1,13 @@
 """A binding's own page tells its story: who, whom, why, until when, what was done through it, and its history."""
 
+import pytest
+
 from bindings.binding import find_binding
 from tests.cast import bind, house_work
 from tests.control.logins import log_in
 from tests.control.visits import House
+
+pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
 WHY = "Ticket 4417, no ring"
 

@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 
 from bindings.login import Step
 from control.shell import NAV
 from control.words import PSEUDO, stretch, words
+from tenants.people import User
 from tenants.verbs import Verb
+from tests.cast import house_work
 from tests.control.visits import House
 
 REPOSITORY = Path(__file__).parents[2]
@@ -45,8 +48,9 @@ def test_a_step_speaks_the_readers_language_with_its_names_in_place() -> None:
     assert Step("binding", "stale", "100 % stale").sentence == "100 % stale"
 
 
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 async def test_history_speaks_it_too(pages: House) -> None:
-    boris = await pages.visit("Boris")
-    await boris.post("/account", at="/account", name="Boris Birch", zone="Europe/London", locale=PSEUDO)
-    said = await boris.read("/history")
+    async with house_work(pages.store, pages.clock.now) as session:
+        await (await session.get_one(User, pages.cast.user("Boris").id)).change(session, locale=PSEUDO)
+    said = await (await pages.visit("Boris")).read("/history")
     assert stretch("changed the user {record}").replace("{record}", "Boris Birch") in said
