@@ -308,3 +308,18 @@ async def test_after_discarding_the_old_name_is_still_told(store: Store, cast: C
     async with work_as(store, cast.actor("Olaf")) as session:
         assert (await place(session, cast, "Bakery")).name == "Bakery"
         assert await session.scalar(sa.select(sa.func.count(Tenant.id))) == 3
+
+
+async def test_a_short_name_is_free_again_after_discarding_and_comes_back_with_it(store: Store, cast: Cast) -> None:
+    """B28: unless somebody has taken it since."""
+    olaf = cast.actor("Olaf")
+    async with work_as(store, olaf) as session:
+        bakery, oak = await place(session, cast, "Bakery"), await place(session, cast, "Oak")
+        await bakery.discard(session, olaf, NOW)
+        assert bakery.slug == f"bakery-{bakery.id}"
+        await bakery.undiscard(session, olaf)
+        assert bakery.slug == "bakery"
+        await bakery.discard(session, olaf, NOW)
+        assert (await Tenant.found(session, oak, Kind.CUSTOMER, "Bakery", None, NOW)).slug == "bakery"
+        await bakery.undiscard(session, olaf)
+        assert bakery.slug == f"bakery-{bakery.id}"
