@@ -60,6 +60,7 @@ NAV: tuple[tuple[str | None, tuple[tuple[str, str, str, Permission | None], ...]
             ("/", "Overview", "layout-dashboard", Permission.SEE_PEOPLE),
             ("/home", "Home", "house", None),
             ("/companies", "Companies", "building-2", Permission.SEE_TENANTS),
+            ("/playbooks", "Playbooks", "book-open", Permission.SEE_COMPANY_RECORDS),
         ),
     ),
     (
@@ -85,6 +86,7 @@ NAV: tuple[tuple[str | None, tuple[tuple[str, str, str, Permission | None], ...]
             ("/users", "Users", "users", Permission.SEE_PEOPLE),
             ("/teams", "Teams", "users-round", Permission.SEE_PEOPLE),
             ("/apps", "Apps", "app-window", Permission.SEE_APPS),
+            ("/letters", "Letters", "send", Permission.MANAGE_PEOPLE),
             ("/account", "Account", "circle-user", None),
         ),
     ),

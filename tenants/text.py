@@ -91,6 +91,17 @@ def _of_one_script(text: str) -> bool:
     return len(scripts) <= 1 or scripts <= _JAPANESE
 
 
+def lines_of(text: str, field: str, most: int) -> str:
+    """Text of several lines, each as it was written: no control characters, at most `most` characters."""
+    text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").rstrip()
+    if len(text) > most:
+        raise Invalid(f"This has at most {most} characters.", field=field)
+    shown = text.replace("\n", "").replace("\t", "")
+    if any(unicodedata.category(letter) in {"Cc", "Cs"} or letter in _TURNING for letter in shown):
+        raise Invalid("This holds characters that cannot be shown.", field=field)
+    return text
+
+
 def reason_given(text: str | None, *, asked: bool) -> str | None:
     """A reason: up to 1000 characters, at least 10 where one is asked for; None when there is none."""
     if text is None or not text.strip():

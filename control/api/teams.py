@@ -96,7 +96,7 @@ async def rename_team(session: Session, team_id: PathId, data: JSONBody[TeamChan
     return (await _shapes(session, [team]))[0]
 
 
-@creates("/teams/{team_id:int}/discard", may=KEEP, outlives=True, summary="Discard a team")
+@creates("/teams/{team_id:int}/discard", may=KEEP, outlives=True, summary="Discard a team", status=200)
 async def discard_team(request: Asked, session: Session, team_id: PathId) -> TeamShape:
     """Nobody leads it any more; the record stays."""
     team = await find_team(session, team_id)
@@ -104,7 +104,7 @@ async def discard_team(request: Asked, session: Session, team_id: PathId) -> Tea
     return (await _shapes(session, [team]))[0]
 
 
-@creates("/teams/{team_id:int}/undiscard", may=KEEP, outlives=True, summary="Bring a team back")
+@creates("/teams/{team_id:int}/undiscard", may=KEEP, outlives=True, summary="Bring a team back", status=200)
 async def undiscard_team(request: Asked, session: Session, team_id: PathId) -> TeamShape:
     """The team with its people, and without leads."""
     team = await find_team(session, team_id)

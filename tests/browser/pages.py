@@ -8,11 +8,13 @@ from tests.cast import Cast
 
 @dataclass(frozen=True)
 class Known:
-    """What the addresses of pages are made from: the cast, an entry of Dairy's history and a binding there."""
+    """What the addresses of pages are made from: the cast, and what was made at Dairy for them."""
 
     cast: Cast
     entry_id: int
     binding_id: int
+    playbook_id: int
+    invitation_id: int
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,10 @@ def dans_line(known: Known) -> int:
     return known.cast.extension("Dairy", "101").id
 
 
+def playbook(known: Known) -> int:
+    return known.playbook_id
+
+
 def front(known: Known) -> int:
     return known.cast.teams["Front"]
 
@@ -79,10 +85,6 @@ def dairys_number(known: Known) -> int:
 
 def dan(known: Known) -> int:
     return known.cast.membership_id("Dan")
-
-
-def dans_user(known: Known) -> int:
-    return known.cast.user("Dan").id
 
 
 def softphone(known: Known) -> int:
@@ -105,6 +107,10 @@ def bound(known: Known) -> int:
     return known.binding_id
 
 
+def offered(known: Known) -> int:
+    return known.invitation_id
+
+
 PLACES = (
     at("prove", "/prove"),
     at("second factor", "/account/second-factor"),
@@ -121,7 +127,10 @@ PLACES = (
     at("users discard", "/users/discard", "?id={user_id:int}", user_id=dina),
     at("new user", "/users/new"),
     at("invitations", "/invitations"),
+    at("invitation", "/invitations/{invitation_id:int}", invitation_id=offered),
     at("invitations to send", "/invitations/send"),
+    at("letters", "/letters"),
+    at("letters none", "/letters", "?q=nobody&stage=failed&kind=invitation"),
     at("user address", "/users/{user_id:int}/email", user_id=dans_user),
     at("own address", "/account/email"),
     at("forgot", "/forgot"),
@@ -162,6 +171,7 @@ PLACES = (
     at("company extensions", "/companies/{tenant_id:int}/extensions", tenant_id=dairy),
     at("company phone systems", "/companies/{tenant_id:int}/phone-systems", tenant_id=dairy),
     at("company history", "/companies/{tenant_id:int}/history", tenant_id=dairy),
+    at("company discard", "/companies/{tenant_id:int}/discard", tenant_id=dairy),
     at("company policy", "/companies/{tenant_id:int}/policy", tenant_id=dairy),
     at("company branding", "/companies/{tenant_id:int}/branding", tenant_id=dairy),
     at("company siblings", "/companies/{tenant_id:int}/siblings", tenant_id=dairy),
@@ -194,6 +204,8 @@ PLACES = (
     ),
     at("phone system extensions", "/phone-systems/{system_id:int}/extensions", system_id=dairy_pbx),
     at("phone system history", "/phone-systems/{system_id:int}/history", system_id=dairy_pbx),
+    at("orphans", "/phone-systems/orphans"),
+    at("mend orphans", "/phone-systems/orphans/mend", "?kind=licences", status=409),
     at("phone system discard", "/phone-systems/{system_id:int}/discard", system_id=dairy_pbx),
     at("company licences", "/companies/{tenant_id:int}/licences", tenant_id=dairy),
     at("numbers", "/numbers"),
@@ -204,6 +216,13 @@ PLACES = (
     at("bindings", "/bindings"),
     at("bindings ended", "/bindings", "?state=ended"),
     at("binding", "/bindings/{binding_id:int}", binding_id=bound),
+    at("playbooks", "/playbooks"),
+    at("playbooks none", "/playbooks", "?q=nothing"),
+    at("new playbook", "/playbooks/new"),
+    at("playbook", "/playbooks/{playbook_id:int}", playbook_id=playbook),
+    at("playbook older", "/playbooks/{playbook_id:int}", "?version=1", playbook_id=playbook),
+    at("playbook edit", "/playbooks/{playbook_id:int}/edit", playbook_id=playbook),
+    at("playbook compared", "/playbooks/{playbook_id:int}/compare", playbook_id=playbook),
     at("history", "/history"),
     at("history entry", "/history/{entry_id:int}", entry_id=entry),
     at("apps", "/apps"),

@@ -24,10 +24,12 @@ from tenants.actor import Actor
 from tenants.api_keys import SCOPES, ApiKey
 from tenants.fence import FencedSession
 from tenants.invitations import Invitation
+from tenants.letters import Addressee, Letter, LetterKind
 from tenants.numbers import InboundNumber
 from tenants.passkeys import Passkey
 from tenants.people import User, find_membership
 from tenants.phones import Extension, Licence, find_phone_system
+from tenants.playbooks import Playbook
 from tenants.reach import Reach
 from tenants.roles import Role
 from tenants.sign_in import SignIn
@@ -49,11 +51,13 @@ RECORDS = {
     "licence_id": "licence",
     "number_id": "number",
     "team_id": "team",
+    "playbook_id": "playbook",
     "entry_id": "entry",
     "app_id": "app",
     "binding_id": "binding",
     "suspension_id": "suspension",
     "invitation_id": "invitation",
+    "letter_id": "letter",
     "key_id": "key",
     "sign_in_id": "sign_in",
     "passkey_id": "passkey",
@@ -210,6 +214,10 @@ async def _records(store: Store, cast: Cast, place: str) -> dict[str, int]:
         owner = await session.get_one(User, subject_there.user_id)
         proved = {"credential_id": f"{place}-key", "public_key": "key", "sign_count": 0, "transports": ["internal"]}
         records["passkey"] = (await Passkey.add(session, owner, name="theirs", now=NOW, **proved)).id
+        to, new = Addressee("x@y.example", "X"), {"email": "z@y.example"}
+        letter = await Letter.put(session, b"k" * 32, LetterKind.EMAIL_CHANGED, to, tenant_id, NOW, **new)
+        letter.tries, letter.error = 1, "busy 451"
+        records["letter"] = letter.id
         records["sign_in"] = (await SignIn.start(session, cast.identity(subject), ORIGIN, "theirs", NOW))[0].id
     async with work_as(store, cast.actor(admin)) as session:
         records |= await _made_by_an_admin(session, cast.actor(admin), tenant_id, records["phone_system"])
@@ -233,5 +241,7 @@ async def _made_by_an_admin(session: AsyncSession, actor: Actor, tenant_id: int,
     spare = await Extension.create(session, await find_phone_system(session, system_id), "298", NOW)
     invitation = await Invitation.prepare(session, actor, tenant.id, "x@y.example", "X", Role.MEMBER, NOW)
     number = await InboundNumber.add(session, tenant, "+442079460123", NOW, extension=spare)
-    made = {"app": app, "team": team, "spare": spare, "invitation": invitation, "number": number}
+    playbook = await Playbook.write(session, actor, tenant, "When it is dark", "Call the night desk.", "", NOW)
+    made: dict[str, Any] = {"app": app, "team": team, "spare": spare, "invitation": invitation, "number": number}
+    made["playbook"] = playbook
     return {name: record.id for name, record in made.items()}
