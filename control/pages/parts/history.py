@@ -39,8 +39,13 @@ ADDRESSES = {
     "users": "/users/",
     "phone_systems": "/phone-systems/",
     "extensions": "/extensions/",
+    "numbers": "/numbers/",
+    "recordings": "/recordings/",
     "apps": "/apps/",
     "bindings": "/bindings/",
+    "invitations": "/invitations/",
+    "teams": "/teams/",
+    "playbooks": "/playbooks/",
 }
 """Where the page of a record is, by the kind of record."""
 VERBS = {verb.value: verb for verb in Verb}

@@ -174,6 +174,9 @@ def detail_labels(locale: str) -> Mapping[str, str]:
         "apps": _("apps: %(value)s"),
         "because": _("because of: %(value)s"),
         "path": _("at %(value)s"),
+        "team": _("team %(value)s"),
+        "format": _("as %(value)s"),
+        "filters": _("filters: %(value)s"),
     }
 
 
@@ -181,11 +184,17 @@ def detail_words(entry: Entry, locale: str) -> list[str]:
     """The facts of an act, and its ticket, one phrase each."""
     labels = detail_labels(locale)
     said = [
-        labels[key] % {"value": ", ".join(map(str, value)) if isinstance(value, list) else str(value)}
+        labels[key] % {"value": _joined(value)}
         for key, value in entry.details.items()
-        if key in labels and value is not None
+        if key in labels and value not in (None, [], {})
     ]
     return [*said, words(locale).gettext("ticket %(ticket)s") % {"ticket": entry.ticket}] if entry.ticket else said
+
+
+def _joined(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {each}" for key, each in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def value_words(key: str, value: Any, zone: str, now: datetime, locale: str) -> str | None:
