@@ -58,8 +58,12 @@ class House:
         letter = await Letter.put(
             session, self.settings.secret_key, kind, to, tenant_id, now, expires_at=expires_at, **words
         )
-        event.listen(session.sync_session, "after_commit", lambda _: self.posted.set())
+        self.wake_sender_after(session)
         return letter
+
+    def wake_sender_after(self, session: AsyncSession) -> None:
+        """Have this process look into the outbox once the transaction is committed."""
+        event.listen(session.sync_session, "after_commit", lambda _: self.posted.set())
 
     def link(self, path: str) -> str:
         """A page's whole address, for letters."""

@@ -11,8 +11,8 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import quote
 
-LONGEST = 200
-"""Characters of a name inside a letter."""
+LONGEST = 500
+"""Characters of a name or names inside a letter."""
 LONGEST_NAME, LONGEST_SUBJECT = 80, 150
 """Characters of a name or a subject in a header."""
 POLICY = SMTP.clone(refold_source="none")

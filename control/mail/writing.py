@@ -22,8 +22,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from control.clock_words import moment_words, place
 from control.house import House
 from control.looks import dress
-from control.mail.brand import Brand, brand_of
+from control.mail.colours import brand_colour
 from control.mail.headers import LONGEST_SUBJECT, POLICY, mailbox, one_line, put_headers, subject
+from tenants.brands import Brand, brand_of
 from tenants.letters import Letter, WrongWords
 from tenants.people import User
 from tenants.refusals import Invalid
@@ -61,7 +62,7 @@ async def paper_for(session: AsyncSession, house: House, letter: Letter) -> Pape
     tenant = await session.get_one(Tenant, letter.tenant_id)
     reader = await session.get(User, letter.user_id) if letter.user_id else None
     settings = house.settings
-    brand = await brand_of(session, tenant)
+    brand = await brand_of(session, tenant.path)
     zone = reader.zone if reader else tenant.zone
     return Paper(brand, settings.public_url, settings.host, settings.sender_address, zone)
 
@@ -98,14 +99,14 @@ def _context(letter: Letter, words: Mapping[str, str], paper: Paper) -> dict[str
     if said.get("until"):
         said["until"] = _moment(said["until"], reader)
     https = paper.public_url.startswith("https://")
-    logo = f"{paper.public_url}/logos/{paper.brand.logo}.png" if https and paper.brand.logo else None
+    logo = f"{paper.public_url}/brand/logo/{paper.brand.logo}.png" if https and paper.brand.logo else None
     support = one_line(paper.brand.support) if paper.brand.support else None
     context: dict[str, Any] = {
         **said,
         "name": one_line(letter.name),
         "me": reader,
         "sender": one_line(paper.brand.name),
-        "colour": paper.brand.colour,
+        "colour": brand_colour(paper.brand.hue),
         "support": support,
         "logo": logo,
         "panel": paper.public_url,
