@@ -47,7 +47,7 @@ async def _write(
         "link": house.link(f"/join/{token}"),
         "inviter": inviter.apparent.shown_name if inviter.apparent else names[first.tenant_id],
         "tenant": ", ".join(names[each.tenant_id] for each in invitations),
-        "role": first.role,
+        "role": ", ".join(dict.fromkeys(each.role for each in invitations)),
         "until": until.isoformat(),
     }
     if len(invitations) == 1 and (extension := await _extension(session, first)) is not None:
