@@ -168,6 +168,14 @@ class Invitation(Record, Audited):
         await session.flush()
         await Link.spend(session, Purpose.JOIN, now, about_id=self.id)
 
+    async def forget_extension(self, session: AsyncSession) -> None:
+        """It is for a membership alone from now on: the extension that was meant is not to be had any more."""
+        if not self.open:
+            raise Conflict("This invitation is no longer open.")
+        self.extension_id = None
+        record(session, Verb.INVITATION_CHANGED, self)
+        await session.flush()
+
     async def revoke(self, session: AsyncSession, actor: Actor, now: datetime) -> None:
         """Take it back; nobody can accept it any more. By who might have given that role."""
         self.require_sender(actor)
