@@ -1,48 +1,32 @@
-"""Companies: the tree of organizations and companies as a table and as a tree, new ones, and the switcher."""
+"""Companies: the tree of organizations and companies as a table and as a tree, and the switcher between siblings."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import sqlalchemy as sa
-from litestar import Request, get, post
-from litestar.response import Redirect, Stream, Template
+from litestar import Request, get
+from litestar.response import Stream, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control.pages.parts.asked import filters_in, id_in, matching, one_of, words_in
+from control.pages.parts.asked import filters_in, id_in, one_of, words_in
+from control.pages.parts.company_rows import FILTERS, MOST_COUNTED, SORTS, Row, companies_asked, rows_of
 from control.pages.parts.crumbs import crumbs_to
-from control.pages.parts.exports import csv_file
-from control.pages.parts.fields import Fields, Id, number_in, read_fields
-from control.pages.parts.forms import UNTOUCHED, errors_of
-from control.pages.parts.standings import Standing, standings
-from control.pages.parts.tree_rows import tree_rows
+from control.pages.parts.exports import csv_file, record_export
+from control.pages.parts.fields import Id, number_in
+from control.pages.parts.standings import standings
+from control.pages.parts.tree_rows import count_below, tree_rows
 from control.paging import page_of
-from control.shell import page, see_other
+from control.shell import page
 from control.speech import speech
 from control.visitor import Visitor
-from tenants.people import Membership
-from tenants.phones import Extension
-from tenants.refusals import Conflict, Invalid, Refusal
+from tenants.refusals import Invalid
 from tenants.roles import Permission
-from tenants.tree import PARENTS, Kind, Suspension, Tenant, find_tenant
+from tenants.tree import Tenant, find_tenant
+from tenants.verbs import Verb
 
-KINDS = [kind.value for kind in Kind]
-FILTERS = ("q", "kind", "state", "parent", "sort")
-SORTS = {"id": Tenant.id, "name": Tenant.name, "created": Tenant.created_at}
 OPENED = 40
 """Tenants that can stand open in the tree at once."""
 SIBLINGS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the table."""
-
-    tenant: Tenant
-    parent: Tenant | None
-    standing: Standing
-    people: int
-    extensions: int
 
 
 @get("/companies", may=Permission.SEE_TENANTS, outlives=False, include_in_schema=False)
@@ -52,10 +36,10 @@ async def list_companies(request: Request[Visitor, Any, Any], session: AsyncSess
     if one_of(said, "view", "tree"):
         return await _tree(request, session)
     params = filters_in(said, *FILTERS)
-    statement = _asked(params)
+    statement = companies_asked(params)
     sort = params.get("sort", "name")
     if one_of(said, "format", "csv"):
-        return _export(request, statement, sort)
+        return await _export(request, statement, sort, params)
     cursor = words_in(said, "cursor") or None
     found = await page_of(session, statement, SORTS, sort=sort, cursor=cursor)
     parent_id = id_in(params, "parent")
@@ -73,52 +57,14 @@ async def list_companies(request: Request[Visitor, Any, Any], session: AsyncSess
     )
 
 
-def _asked(params: dict[str, str]) -> sa.Select[Tenant]:
-    wanted = sa.select(Tenant)
-    if params.get("q"):
-        wanted = wanted.where(matching(params["q"], Tenant.name, Tenant.slug))
-    if kind := one_of(params, "kind", *KINDS):
-        wanted = wanted.where(Tenant.kind == kind)
-    if parent_id := id_in(params, "parent"):
-        wanted = wanted.where(Tenant.parent_id == parent_id)
-    state = one_of(params, "state", "discarded", "suspended")
-    if state == "suspended":
-        live = sa.select(Suspension.tenant_id).where(Suspension.lifted_at.is_(None))
-        wanted = wanted.where(Tenant.id.in_(live))
-    return wanted.where(Tenant.discarded_at.is_not(None) if state == "discarded" else Tenant.discarded_at.is_(None))
-
-
-async def rows_of(session: AsyncSession, tenants: Sequence[Tenant]) -> list[Row]:
-    """Each tenant with its parent where in reach, how it stands, and how many people and extensions it has."""
-    ids = [tenant.id for tenant in tenants]
-    parents = sa.select(Tenant).where(Tenant.id.in_({tenant.parent_id for tenant in tenants} - {None}))
-    above = {parent.id: parent for parent in await session.scalars(parents)}
-    people = await _counts(session, Membership, ids)
-    extensions = await _counts(session, Extension, ids)
-    standing = await standings(session, tenants)
-    return [
-        Row(
-            tenant,
-            above.get(tenant.parent_id or 0),
-            standing[tenant.id],
-            people.get(tenant.id, 0),
-            extensions.get(tenant.id, 0),
-        )
-        for tenant in tenants
-    ]
-
-
-async def _counts(session: AsyncSession, kind: type[Membership] | type[Extension], ids: list[int]) -> dict[int, int]:
-    counted = (
-        sa.select(kind.tenant_id, sa.func.count())
-        .where(kind.tenant_id.in_(ids), kind.discarded_at.is_(None))
-        .group_by(kind.tenant_id)
-    )
-    return {row[0]: row[1] for row in await session.execute(counted)}
-
-
-def _export(request: Request[Visitor, Any, Any], statement: sa.Select[Tenant], sort: str) -> Stream:
-    columns = ["id", "name", "short name", "kind", "under", "state", "people", "extensions", "created"]
+async def _export(
+    request: Request[Visitor, Any, Any], statement: sa.Select[Tenant], sort: str, params: dict[str, str]
+) -> Stream:
+    """All of the list as CSV, read a page at a time; written down before it goes."""
+    if sort.removeprefix("-") not in SORTS:
+        raise Invalid(f"Sort by one of {', '.join(SORTS)}.", field="sort")
+    await record_export(request, Verb.TENANTS_EXPORTED, format="csv", filters=params)
+    columns = ["id", "name", "short name", "kind", "under", "state", "by", "right below", "people", "extensions"]
 
     async def pages(session: AsyncSession) -> AsyncIterator[Iterable[Iterable[object]]]:
         cursor: str | None = None
@@ -129,7 +75,7 @@ def _export(request: Request[Visitor, Any, Any], statement: sa.Select[Tenant], s
             if cursor is None:
                 return
 
-    return csv_file(request, "companies", columns, pages)
+    return csv_file(request, "companies", [*columns, "created"], pages)
 
 
 def _cells(row: Row) -> list[object]:
@@ -141,10 +87,17 @@ def _cells(row: Row) -> list[object]:
         tenant.kind,
         row.parent.name if row.parent else None,
         row.standing.state,
-        row.people,
-        row.extensions,
+        row.closed_by,
+        counted(row.below),
+        counted(row.people),
+        counted(row.extensions),
         tenant.created_at.isoformat(timespec="seconds"),
     ]
+
+
+def counted(number: int) -> str | int:
+    """A count that may have stopped, for a spreadsheet."""
+    return number if number < MOST_COUNTED else f"{MOST_COUNTED} or more"
 
 
 async def _tree(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
@@ -160,53 +113,6 @@ async def _tree(request: Request[Visitor, Any, Any], session: AsyncSession) -> T
         toggles={row.tenant.id: ".".join(map(str, sorted(opened ^ {row.tenant.id}))) for row in rows},
         standings=await standings(session, [row.tenant for row in rows]),
         may_add=may_manage(request.user),
-    )
-
-
-@get("/companies/new", may=Permission.MANAGE_TENANTS, outlives=False, include_in_schema=False)
-async def new_company(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
-    """The form for a new one under `parent`, which is the reader's own tenant unless said otherwise."""
-    standing = request.user.actor.standing if request.user.actor else None
-    parent_id = id_in(request.query_params, "parent") or (standing.tenant_id if standing else 0)
-    return await _form(request, session, await find_tenant(session, parent_id))
-
-
-@post("/companies/new", may=Permission.MANAGE_TENANTS, outlives=True, include_in_schema=False)
-async def create_company(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template | Redirect:
-    """Found it: a place in the tree outlives a stand-in."""
-    fields = await read_fields(request)
-    parent = await find_tenant(session, fields.number("parent") or 0)
-    try:
-        kind = Kind(one_of({"kind": fields.text("kind")}, "kind", *KINDS) or Kind.CUSTOMER)
-        slug = fields.text("slug") or None
-        made = await Tenant.found(session, parent, kind, fields.text("name"), slug, request.user.now)
-    except Invalid as refusal:
-        return await _form(request, session, parent, fields, refusal)
-    say = speech(request)("%(name)s was added.") % {"name": made.name}
-    return see_other(request, f"/companies/{made.id}", say=say)
-
-
-async def _form(
-    request: Request[Visitor, Any, Any],
-    session: AsyncSession,
-    parent: Tenant,
-    fields: Fields = UNTOUCHED,
-    refusal: Refusal | None = None,
-) -> Template:
-    kinds = [kind.value for kind in reversed(Kind) if Kind(parent.kind) in PARENTS[kind]]
-    if not kinds:
-        raise Conflict(f"Nothing can sit under {parent.name}: it is a company.", rule="kind")
-    _ = speech(request)
-    return page(
-        request,
-        "companies/new.html",
-        status=refusal.status if refusal else 200,
-        title=_("Add a company"),
-        crumbs=await crumbs_to(session, parent.path, ("/companies/new", _("Add"))),
-        parent=parent,
-        kinds=kinds,
-        fields=fields,
-        errors=errors_of(refusal),
     )
 
 
@@ -227,6 +133,7 @@ async def siblings(request: Request[Visitor, Any, Any], session: AsyncSession, t
         tenant=tenant,
         parent=parent,
         siblings=found,
+        count=await count_below(session, parent) if parent else None,
     )
 
 
@@ -235,4 +142,4 @@ def may_manage(visitor: Visitor) -> bool:
     return visitor.actor is not None and visitor.actor.may(Permission.MANAGE_TENANTS)
 
 
-ROUTES = [list_companies, new_company, create_company, siblings]
+ROUTES = [list_companies, siblings]

@@ -8,9 +8,10 @@ from litestar import Request, get, post
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control.pages.companies import may_manage, rows_of
+from control.pages.companies import may_manage
 from control.pages.extensions import may_manage_phones
 from control.pages.parts.asked import filters_in, words_in
+from control.pages.parts.company_rows import rows_of
 from control.pages.parts.crumbs import crumbs_to
 from control.pages.parts.extension_rows import SORTS, extension_rows, extensions_asked
 from control.pages.parts.fields import Fields, Id, read_fields
@@ -50,6 +51,7 @@ async def framed(
         tab=tab,
         may_change=may_manage(request.user) and tenant.discarded_at is None,
         may_add_below=may_manage(request.user) and tenant.kind != Kind.CUSTOMER and tenant.discarded_at is None,
+        may_undiscard=may_manage(request.user) and tenant.discarded_at is not None,
         sees_people=actor is not None and actor.may(Permission.SEE_PEOPLE),
         reads_history=actor is not None and actor.may(Permission.READ_HISTORY),
         **context,

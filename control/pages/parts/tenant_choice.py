@@ -4,13 +4,15 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control.pages.parts.asked import matching
-from tenants.tree import Tenant
+from tenants.tree import Kind, Tenant
 
 MOST = 50
 
 
-async def tenants_to_choose(session: AsyncSession, sought: str) -> tuple[list[Tenant], bool]:
-    """Those in use that the words fit, by name, and whether there are more of them."""
+async def tenants_to_choose(session: AsyncSession, sought: str, *kinds: Kind) -> tuple[list[Tenant], bool]:
+    """Those in use that the words fit (only of these kinds, if any), by name, and whether there are more of them."""
     tenants = sa.select(Tenant).where(matching(sought, Tenant.name), Tenant.discarded_at.is_(None))
+    if kinds:
+        tenants = tenants.where(Tenant.kind.in_([kind.value for kind in kinds]))
     found = list(await session.scalars(tenants.order_by(Tenant.name, Tenant.id).limit(MOST + 1)))
     return found[:MOST], len(found) > MOST

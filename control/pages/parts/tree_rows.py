@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from control.pages.parts.company_rows import MOST_COUNTED
 from tenants.tree import Tenant
 
-AT_ONCE = 50
+AT_ONCE = 10
 """Children shown under one tenant; the rest are a link to the table."""
 
 
@@ -20,6 +21,8 @@ class TreeRow:
     openable: bool = False
     is_open: bool = False
     more: bool = False
+    count: int = 0
+    """With `more`: how many there are under it, as far as they were counted."""
 
 
 async def tree_rows(session: AsyncSession, root: Tenant, opened: set[int]) -> list[TreeRow]:
@@ -42,7 +45,13 @@ async def _grow(session: AsyncSession, tenant: Tenant, deep: int, opened: set[in
     for child in children[:AT_ONCE]:
         await _grow(session, child, deep + 1, opened, rows)
     if len(children) > AT_ONCE:
-        rows.append(TreeRow(tenant, deep + 1, more=True))
+        rows.append(TreeRow(tenant, deep + 1, more=True, count=await count_below(session, tenant)))
+
+
+async def count_below(session: AsyncSession, tenant: Tenant) -> int:
+    """How many live tenants are right under it, counted to MOST_COUNTED and no further."""
+    some = sa.select(Tenant.id).where(Tenant.parent_id == tenant.id, Tenant.discarded_at.is_(None)).limit(MOST_COUNTED)
+    return await session.scalar(sa.select(sa.func.count()).select_from(some.subquery())) or 0
 
 
 async def _parents(session: AsyncSession, ids: list[int]) -> set[int]:
