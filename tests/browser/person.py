@@ -57,7 +57,7 @@ class Person:
             await page.goto("/sign-in")
         await page.locator("[name=email]").fill(self.email)
         await page.locator("[name=password]").fill(PASSWORD)
-        await page.get_by_role("button", name="Sign in").click()
+        await page.get_by_role("button", name="Sign in", exact=True).click()
         await page.wait_for_url(lambda url: "/sign-in" not in url)
 
     async def open_own_bindings(self) -> None:

@@ -41,7 +41,7 @@ async def test_a_wrong_password(somebody: Opening, expect_usable: Check) -> None
     await dina.panel.goto("/sign-in")
     await dina.panel.locator("[name=email]").fill(dina.email)
     await dina.panel.locator("[name=password]").fill("not hers")
-    await dina.panel.get_by_role("button", name="Sign in").click()
+    await dina.panel.get_by_role("button", name="Sign in", exact=True).click()
     await expect(dina.panel.get_by_role("alert")).to_be_visible()
     assert await dina.panel.locator("[name=password]").input_value() == ""
     await expect_usable(dina.panel, "sign-in refused")
