@@ -15,6 +15,7 @@ from bindings.endings import undiscard_membership
 from bindings.resets import reset_access
 from tenants.actor import Actor
 from tenants.email_changes import release_address
+from tenants.factors import factors_of, reset_factors
 from tenants.identities import live_identities
 from tenants.invitations import Invitation
 from tenants.people import Membership, User
@@ -79,6 +80,8 @@ async def newcomer(session: AsyncSession, invitation: Invitation, name: str, pas
         user = await User.create(session, invitation.tenant, name, invitation.email, now)
     else:
         await reset_access(session, user, "address_proved", now)
+        if user.email_verified_at is None and (await factors_of(session, user.id)).count:
+            await reset_factors(session, user, None, now)
     user.name, user.password_hash, user.email_verified_at = named(name), password_hash, now
     record(session, Verb.EMAIL_VERIFIED, user)
     await session.flush()

@@ -29,6 +29,7 @@ from control.looks import dress
 from control.mail.sender import sending
 from control.pages import nowhere
 from control.settings import Settings
+from control.settling import settling
 from control.visitor import FindVisitor
 from tenants.refusals import Refusal
 from tenants.store import Store
@@ -67,7 +68,7 @@ def create_app(
     async def life(app: Litestar) -> AsyncIterator[None]:
         if isinstance(house.clock, Clock):
             await house.clock.set_by(house.store)
-        async with sending(house):
+        async with sending(house), settling(house):
             yield
         await house.store.close()
 

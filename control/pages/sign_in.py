@@ -18,6 +18,7 @@ from control.pages.parts.session import Session
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
+from control.writing.addresses import settle_changes
 from tenants.actor import Actor, Identity
 from tenants.credentials import verify_password
 from tenants.identities import live_identities
@@ -109,6 +110,7 @@ def out(request: Request[Visitor, Any, Any], say: str) -> Response[Any]:
 
 async def who_says_so(house: House, visitor: Visitor, attempt: Attempt, email: str) -> User | None:
     """The person with that address, known to the house or not. TooMany when there were too many failures lately."""
+    await settle_changes(house, visitor.now)
     actor = Actor.house("sign-in", visitor.origin)
     async with house.store.work(actor, EVERYWHERE, visitor.now, writes=False) as session:
         await hold_back(session, attempt, visitor.now)

@@ -1,5 +1,6 @@
 """Another address: the new one confirms, the old one has its say, and nobody takes an account over by it."""
 
+import asyncio
 from datetime import timedelta
 
 import httpx
@@ -7,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from bindings import endings
+from control.settling import settling
 from control.writing.addresses import settle_changes
 from tenants.email_changes import EmailChange, pending_change_by_line
 from tenants.letters import LetterKind
@@ -171,6 +173,22 @@ async def test_after_72_hours_it_takes_effect_and_the_old_address_is_told(panel:
         )
         [(_verb, changes)] = (await session.execute(about)).all()
     assert changes["email"] == [OLD, NEW]
+
+
+async def test_who_signs_in_after_72_hours_finds_it_done(panel: Panel) -> None:
+    await ask(panel, "Olaf", "Bea")
+    await press(panel, await link_to(panel, NEW, CONFIRM))
+    panel.clock.pass_(hours=73)
+    assert (await panel.stranger().sign_in(NEW)).status_code == 303
+
+
+async def test_an_open_house_looks_by_itself(panel: Panel) -> None:
+    await ask(panel, "Olaf", "Bea")
+    await press(panel, await link_to(panel, NEW, CONFIRM))
+    panel.clock.pass_(hours=73)
+    async with asyncio.timeout(10), settling(panel.app.state.house, every=0.01):
+        while await address_of(panel, "Bea") != NEW:
+            await asyncio.sleep(0.01)
 
 
 async def test_nothing_takes_effect_for_who_lost_the_rank_meanwhile(panel: Panel) -> None:
