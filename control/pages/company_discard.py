@@ -69,7 +69,7 @@ async def _form(
         title=_("Discard %(name)s") % {"name": tenant.name},
         crumbs=await crumbs_to(session, tenant.path, (f"/companies/{tenant.id}/discard", _("Discard"))),
         tenant=tenant,
-        stops=await what_stops(session, tenant, Scope.ALL, request.user.now),
+        stops=await what_stops(session, actor, tenant, Scope.ALL, request.user.now),
         errors=errors_of(refusal),
     )
 
