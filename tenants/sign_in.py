@@ -30,6 +30,8 @@ FAILURES_OF_PAIR = 10
 """Failures of one account from one network in a window before it is held back."""
 FAILURES_OF_NETWORK = 100
 FAILURES_OF_ACCOUNT = 100
+FAILURES_OF_CODE = 20
+"""Wrong codes after a right password, from everywhere: whoever gets so far can guess a million at most."""
 
 
 class SignIn(Record):
@@ -62,7 +64,13 @@ class SignIn(Record):
 
     @classmethod
     async def start(
-        cls, session: AsyncSession, identity: Identity, origin: Origin, user_agent: str, now: datetime
+        cls,
+        session: AsyncSession,
+        identity: Identity,
+        origin: Origin,
+        user_agent: str,
+        now: datetime,
+        methods: Iterable[str] = ("pwd",),
     ) -> tuple["SignIn", str]:
         """Begin a spell for somebody who has just proved who they are; returns it with its cookie's secret."""
         secret = new_secret()
@@ -73,7 +81,7 @@ class SignIn(Record):
             csrf_secret=new_secret(),
             network=network_of(origin.address),
             user_agent=user_agent[:300],
-            methods="pwd",
+            methods=" ".join(methods),
             created_at=now,
             last_seen_at=now,
             proof_at=now,
@@ -176,11 +184,18 @@ class Attempt:
 
     account: str
     network: str
+    most: int = FAILURES_OF_ACCOUNT
+    """After so many failures of the account from everywhere, strangers' networks are held back."""
 
     @classmethod
     def of(cls, email: str, address: str) -> "Attempt":
         """The attempt for what was typed, from this address."""
         return cls(digest(email.strip().casefold()), network_of(address))
+
+    @classmethod
+    def of_code(cls, user_id: int, address: str) -> "Attempt":
+        """An attempt at the second step: counted apart, so that few are enough."""
+        return cls(digest(f"the code of {user_id}"), network_of(address), FAILURES_OF_CODE)
 
 
 def network_of(address: str) -> str:
@@ -208,7 +223,7 @@ async def hold_back(session: AsyncSession, attempt: Attempt, now: datetime, user
         _count(rows.c.account == attempt.account),
     ).where(recent, sa.or_(rows.c.account == attempt.account, rows.c.network == attempt.network))
     pair, network, account = (await session.execute(counted)).one()
-    stranger = account >= FAILURES_OF_ACCOUNT and not await _known_network(session, attempt, user)
+    stranger = account >= attempt.most and not await _known_network(session, attempt, user)
     if pair >= FAILURES_OF_PAIR or network >= FAILURES_OF_NETWORK or stranger:
         raise TooMany(
             "Too many failed sign-ins. Wait a quarter of an hour, or ask an admin for a reset letter.",

@@ -89,6 +89,9 @@ def always(*statuses: int, **more: Any) -> Line:
     return Line(always=frozenset(statuses), **more)
 
 
+KEEPS_RECORDS = ADMINS | SUPERVISORS
+NOT_THEIR_COMPANY = dict.fromkeys(("Ada", "Axel", "Nora", "Olaf", "Opal", "Amos", "Pia", "Paul"), 403)
+"""They reach a company's recordings without being of those who run it, so they decide nothing about its privacy."""
 OWN_HAND = {"Boris": 409}
 """Nobody closes their own organization."""
 NOT_THEIRS_TO_END = {"Axel": 403, "Amos": 403, "Bruno": 403}
@@ -179,6 +182,26 @@ API = {
     "PATCH /api/v1/numbers/{number_id}": may(ADMINS, 200, sent={"note": "Theirs"}),
     "POST /api/v1/numbers/{number_id}/discard": may(ADMINS, 200),
     "POST /api/v1/numbers/{number_id}/undiscard": may(ADMINS, 409),
+    "GET /api/v1/recordings": may(EVERYBODY, 200),
+    "GET /api/v1/recordings/{recording_id}": may(EVERYBODY, 200, also=ITS_SUBJECT),
+    "POST /api/v1/recordings": may(
+        ADMINS,
+        201,
+        sent={
+            "tenant": "$tenant",
+            "external_id": "new",
+            "direction": "in",
+            "party": "+442079460999",
+            "started_at": "2026-11-20T09:00:00Z",
+            "seconds": 60,
+        },
+    ),
+    "PATCH /api/v1/recordings/{recording_id}": may(KEEPS_RECORDS, 200, sent={"notes": "Theirs"}),
+    "PUT /api/v1/recordings/{recording_id}/private": may(
+        EVERYBODY, 200, sent={"private": True}, also=ITS_SUBJECT, but=NOT_THEIR_COMPANY
+    ),
+    "POST /api/v1/recordings/{recording_id}/reveal": may(KEEPS_RECORDS, 409),
+    "POST /api/v1/recordings/{recording_id}/discard": may(KEEPS_RECORDS, 200),
     # Apps: a supervisor has nothing to do with them
     "GET /api/v1/apps": may(SEES_APPS, 200),
     "GET /api/v1/apps/{app_id}": may(SEES_APPS, 200),

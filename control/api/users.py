@@ -10,10 +10,11 @@ from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings import endings
-from control.api.doors import Asked, Session, acting, alters, creates, reads
+from control.api.doors import Asked, Session, acting, alters, creates, reads, removes
 from control.api.lists import Asking, page
 from control.api.shapes import Listed, Named, PathId, Sent, Text, given, memberships_of, refer, tenants_named
 from control.paging import LARGEST
+from control.proof import require_proof
 from control.users_asked import SORTS, Seen, State, UsersAsked
 from tenants.people import Membership, User, find_user
 from tenants.roles import Permission, Role
@@ -129,6 +130,18 @@ async def shape_user(session: AsyncSession, user: User) -> UserShape:
     return (await _shapes(session, [user]))[0]
 
 
+@removes(
+    "/users/{user_id:int}/second-factor",
+    may=Permission.MANAGE_PEOPLE,
+    outlives=True,
+    summary="Disable somebody's second factors: in the panel only",
+    proof=True,
+)
+async def disable_second_factor(request: Asked, session: Session, user_id: PathId) -> None:
+    """Asks for a person who has just proved who they are, and checked who is locked out: always 403 `proof` here."""
+    await require_proof(request)
+
+
 async def _shapes(session: AsyncSession, users: Sequence[User]) -> list[UserShape]:
     homes = await tenants_named(session, [user.home_tenant_id for user in users])
     ids = [user.id for user in users]
@@ -150,4 +163,4 @@ async def _shapes(session: AsyncSession, users: Sequence[User]) -> list[UserShap
     ]
 
 
-ROUTES = [list_users, show_user, change_user, discard_user, undiscard_user]
+ROUTES = [list_users, show_user, change_user, discard_user, undiscard_user, disable_second_factor]

@@ -17,7 +17,7 @@ from tenants.roles import Permission
 THEMES = ("system", "light", "dark")
 
 
-@get("/account", may=Permission.OWN_ACCOUNT, outlives=True, include_in_schema=False)
+@get("/account", may=Permission.OWN_ACCOUNT, outlives=True, before_factor=True, include_in_schema=False)
 async def account(request: Request[Visitor, Any, Any], session: Session) -> Response[Any]:
     """The page."""
     return await show(request, session)

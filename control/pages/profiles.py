@@ -5,9 +5,9 @@ from typing import Any
 from litestar import Request, Response, get, post
 
 from control.doors import SIGNED_IN
+from control.pages.parts.entering import destination
 from control.pages.parts.fields import Id, read_fields
 from control.pages.parts.session import Session
-from control.pages.sign_in import destination
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
@@ -18,7 +18,7 @@ from tenants.sign_in import SignIn
 from tenants.tree import find_tenant
 
 
-@get("/account/profiles", may=SIGNED_IN, outlives=False, include_in_schema=False)
+@get("/account/profiles", may=SIGNED_IN, outlives=False, before_factor=True, include_in_schema=False)
 async def choices(request: Request[Visitor, Any, Any]) -> Response[Any]:
     """Every live profile of whoever is signed in; only the one that is worn while standing in."""
     return page(
@@ -30,7 +30,7 @@ async def choices(request: Request[Visitor, Any, Any]) -> Response[Any]:
     )
 
 
-@post("/account/profiles", may=SIGNED_IN, outlives=True, include_in_schema=False)
+@post("/account/profiles", may=SIGNED_IN, outlives=True, before_factor=True, include_in_schema=False)
 async def choose(request: Request[Visitor, Any, Any], session: Session) -> Response[Any]:
     """Go on as the chosen one. While standing in there is one profile, and it cannot be changed."""
     visitor, fields = request.user, await read_fields(request)

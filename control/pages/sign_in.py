@@ -10,22 +10,24 @@ from bindings.apps import find_client
 from control.doors import ANYONE, SIGNED_IN
 from control.house import House
 from control.local_path import local_path
-from control.pages.parts.cookies import let_in, remember_visit, see_out, visiting
+from control.pages.parts.cookies import remember_visit, see_out, visiting
+from control.pages.parts.entering import begin_half, destination, enter, lead_in, lead_on, profiles_at
 from control.pages.parts.failures import count_wrong
 from control.pages.parts.fields import Fields, read_fields
-from control.pages.parts.leaving import end_everywhere, end_logins_from, give_way, hand_over
+from control.pages.parts.forms import UNTOUCHED
+from control.pages.parts.leaving import end_everywhere, end_logins_from
+from control.pages.parts.passkeys import party_of
 from control.pages.parts.session import Session
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
 from control.writing.addresses import settle_changes
-from tenants.actor import Actor, Identity
+from tenants.actor import Actor
+from tenants.ceremonies import Ceremony
 from tenants.credentials import verify_password
-from tenants.identities import live_identities
 from tenants.people import User
 from tenants.reach import Reach
-from tenants.refusals import TooMany
-from tenants.roles import RIGHTS, Permission
+from tenants.refusals import Invalid, Refusal, TooMany
 from tenants.sign_in import Attempt, SignIn, find_by_email, hold_back
 from tenants.trail import record
 from tenants.verbs import Verb
@@ -53,22 +55,17 @@ async def prove(request: Request[Visitor, Any, Any]) -> Response[Any]:
     try:
         user = await who_says_so(house, visitor, attempt, fields.text("email"))
         known, renewed = await verify_password(fields.text("password"), user.password_hash if user else None)
-        begun = await begin(request, attempt, user, renewed) if user and known else None
+        onward = await go_on(request, attempt, user, renewed, fields.text("next")) if user and known else None
     except TooMany as refusal:
-        answer = await form(request, fields, refusal.sentence, 429)
-        answer.headers["Retry-After"] = str(refusal.retry_after)
-        return answer
-    if begun is None:
+        return await form(request, fields, refusal)
+    if onward is None:
         await count_wrong(house, visitor, Actor.house("sign-in", visitor.origin), attempt, user)
-        _ = speech(request)
-        return await form(request, fields, _("That e-mail and password do not belong together."), 422)
-    identity, secret = begun
-    onward = Redirect(destination(fields.text("next"), identity), status_code=303)
-    let_in(request, onward, secret)
+        wrong = Invalid(speech(request)("That e-mail and password do not belong together."))
+        return await form(request, fields, wrong)
     return onward
 
 
-@post("/sign-out", may=SIGNED_IN, outlives=False, include_in_schema=False)
+@post("/sign-out", may=SIGNED_IN, outlives=False, before_factor=True, include_in_schema=False)
 async def sign_out(request: Request[Visitor, Any, Any], session: Session) -> Response[Any]:
     """End this browser's sign-in, and the apps' logins made from it, in one transaction."""
     visitor = request.user
@@ -80,7 +77,7 @@ async def sign_out(request: Request[Visitor, Any, Any], session: Session) -> Res
     return out(request, _("You are signed out."))
 
 
-@post("/sign-out/everywhere", may=SIGNED_IN, outlives=True, include_in_schema=False)
+@post("/sign-out/everywhere", may=SIGNED_IN, outlives=True, before_factor=True, include_in_schema=False)
 async def sign_out_everywhere(request: Request[Visitor, Any, Any]) -> Response[Any]:
     """End every sign-in and login of the person, and every binding in which somebody stands in for them."""
     visitor, house = request.user, request.app.state.house
@@ -113,51 +110,42 @@ async def who_says_so(house: House, visitor: Visitor, attempt: Attempt, email: s
     await settle_changes(house, visitor.now)
     actor = Actor.house("sign-in", visitor.origin)
     async with house.store.work(actor, EVERYWHERE, visitor.now, writes=False) as session:
-        await hold_back(session, attempt, visitor.now)
-        return await find_by_email(session, email)
+        user = await find_by_email(session, email)
+        await hold_back(session, attempt, visitor.now, user)
+        return user
 
 
-async def begin(
-    request: Request[Visitor, Any, Any], attempt: Attempt, proven: User, renewed: str | None
-) -> tuple[Identity, str] | None:
-    """A new sign-in for who has just proved who they are; None when they have no place to be.
+async def go_on(
+    request: Request[Visitor, Any, Any],
+    attempt: Attempt,
+    proven: User,
+    renewed: str | None,
+    wanted: str,
+    layer: str | None = None,
+) -> Response[Any] | None:
+    """Let in who knew the password, or lead them to the second step; None when they have no place to be.
 
-    The browser's old one gives way to it, so that a cookie set by somebody else is worth nothing.
+    `layer` is the path of the tenant whose own sign-in page this is.
     """
     visitor, house = request.user, request.app.state.house
     actor = Actor.house("sign-in", visitor.origin)
     async with house.store.work(actor, EVERYWHERE, visitor.now) as session:
-        await hold_back(session, attempt, visitor.now)
         user = await session.get_one(User, proven.id)
-        identities = await live_identities(session, user_id=user.id)
-        if not identities or user.password_hash != proven.password_hash:
+        await hold_back(session, attempt, visitor.now, user)
+        if user.password_hash != proven.password_hash or not await profiles_at(session, user, layer):
             return None
         if renewed is not None:
             user.password_hash = renewed
             record(session, Verb.PASSWORD_REHASHED, user)
             await session.flush()
-        old = visitor.sign_in
-        again = old is not None and old.user_id == user.id
-        chosen = next((each for each in identities if again and old and each.membership_id == old.membership_id), None)
-        identity = chosen or identities[0]
-        if old is not None and not again:
-            await give_way(session, visitor, old)
-        begun, secret = await SignIn.start(
-            session, identity, visitor.origin, request.headers.get("user-agent", ""), visitor.now
-        )
-        if old is not None and again:
-            await hand_over(session, old, begun, visitor.now)
-        return identity, secret
-
-
-def destination(wanted: str, identity: Identity | None) -> str:
-    """Where one was going, when that is a page of this panel; else one's own start."""
-    seeing = identity is not None and Permission.SEE_PEOPLE in RIGHTS[identity.role].may
-    return local_path(wanted, "/" if seeing else "/home")
+        if user.second_factor:
+            return lead_on(request, await begin_half(session, user, layer, request), wanted)
+        begun = await enter(session, request, user, ("pwd",), layer)
+        return lead_in(request, user, *begun, wanted) if begun else None
 
 
 async def form(
-    request: Request[Visitor, Any, Any], fields: Fields, error: str | None = None, status: int = 200
+    request: Request[Visitor, Any, Any], fields: Fields = UNTOUCHED, refusal: Refusal | None = None
 ) -> Template:
     """The sign-in page, with what was typed (never the password) and where it leads."""
     seed = visiting(request)
@@ -165,13 +153,16 @@ async def form(
     answer = page(
         request,
         "sign-in/sign_in.html",
-        status=status,
+        status=refusal.status if refusal else 200,
         forms_to=await origins_of(request, wanted),
         title=speech(request)("Sign in"),
         wanted=wanted,
         email=fields.text("email")[:254],
-        errors={"": error} if error else {},
+        passkey=party_of(request).asks_for(Ceremony.SIGN_IN, [], request.user.now),
+        errors={"": refusal.sentence} if refusal else {},
     )
+    if isinstance(refusal, TooMany):
+        answer.headers["Retry-After"] = str(refusal.retry_after)
     remember_visit(request, answer, seed)
     return answer
 

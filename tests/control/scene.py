@@ -50,6 +50,7 @@ RECORDS = {
     "system_id": "phone_system",
     "licence_id": "licence",
     "number_id": "number",
+    "recording_id": "recording",
     "team_id": "team",
     "playbook_id": "playbook",
     "entry_id": "entry",
@@ -202,6 +203,7 @@ async def _records(store: Store, cast: Cast, place: str) -> dict[str, int]:
         "colleague": cast.membership_id(colleague, at=place),
         "extension": cast.extension(place, number).id,
         "phone_system": cast.phone_system_id(place),
+        "recording": cast.recordings[f"{place.lower()}-1"],
         "binding": await bind(store, cast, bound, place, number),
     }
     async with house_work(store) as session:

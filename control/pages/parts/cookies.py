@@ -27,6 +27,22 @@ def see_out(request: Request[Visitor, Any, Any], answer: Response[Any]) -> None:
     answer.set_cookie(_gone(settings, "sign-in"))
 
 
+def keep_half(request: Request[Visitor, Any, Any], answer: Response[Any], secret: str, seconds: int) -> None:
+    """Remember that this browser's reader knew the password, until the second step."""
+    answer.set_cookie(_kept(request.app.state.house.settings, "half", secret, seconds))
+
+
+def half_way(request: Request[Visitor, Any, Any]) -> str:
+    """What `keep_half` gave this browser; empty when there is nothing."""
+    return request.cookies.get(request.app.state.house.settings.cookie("half"), "")
+
+
+def drop_half(request: Request[Visitor, Any, Any], answer: Response[Any]) -> None:
+    """The second step is done."""
+    if half_way(request):
+        answer.set_cookie(_gone(request.app.state.house.settings, "half"))
+
+
 def visiting(request: Request[Visitor, Any, Any]) -> str | None:
     """Give a stranger something for the form's token to be made from; returns it when it is new.
 

@@ -17,6 +17,7 @@ def user_tabs(request: Request[Visitor, Any, Any], user: User, here: str) -> lis
     offered = (
         ("profile", f"/users/{user.id}", _("Profile"), Permission.SEE_PEOPLE),
         ("bindings", f"/users/{user.id}/bindings", _("User Bindings"), Permission.SEE_STAND_INS),
+        ("security", f"/users/{user.id}/security", _("Security"), Permission.SEE_PEOPLE),
         ("accesses", f"/users/{user.id}/accesses", _("Accesses"), Permission.READ_HISTORY),
         ("history", f"/users/{user.id}/history", _("History"), Permission.READ_HISTORY),
     )
