@@ -228,8 +228,8 @@ async def _own(
     if picked is None:
         said.append(Step("own", "choose", "several extensions fit"))
         return Notice("choose", "interaction_required", "Which extension do you want to use?", choices=tuple(fits))
-    own = {"number": picked.number or "", "tenant": picked.tenant_name}
-    said.append(Step("own", "extension", "own extension %(number)s at %(tenant)s", own))
+    names = {"number": picked.number or "", "tenant": picked.tenant_name}
+    said.append(Step("own", "extension", "own extension %(number)s at %(tenant)s", names))
     actor = next(each for each in identities if each.membership_id == picked.membership_id)
     refused = await _fits(session, app, picked, actor, said)
     return refused or Granted(actor, picked, Because.OWN, None, None)

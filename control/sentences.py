@@ -10,12 +10,10 @@ from typing import IO, Any
 
 from babel.messages.extract import extract_python
 
-Found = tuple[int, str | None, Any, list[str]]
-
 
 def sentences(
-    source: IO[bytes], keywords: Mapping[str, Any], comment_tags: list[str], options: dict[str, Any]
-) -> Iterator[Found]:
+    source: IO[bytes], keywords: Mapping[str, Any], comment_tags: list[str], options: Any
+) -> Iterator[tuple[Any, ...]]:
     """What a Python file marks, and the sentences of its verbs, its steps and its menu."""
     text = source.read()
     yield from extract_python(BytesIO(text), keywords, comment_tags, options)

@@ -115,7 +115,8 @@ async def every(session: AsyncSession, search: Search, at_once: int = 1000) -> A
 
 async def newest_id(session: AsyncSession) -> int:
     """The id of the newest entry anywhere, which says nothing of what it is."""
-    return (await session.execute(sa.select(sa.func.coalesce(sa.func.max(_ROWS.c.id), 0)))).scalar_one()
+    newest_one: int | None = (await session.execute(sa.select(sa.func.max(_ROWS.c.id)))).scalar_one()
+    return newest_one or 0
 
 
 def _position(entry: Entry) -> Position:
@@ -243,5 +244,5 @@ async def _floor_of(session: AsyncSession, walk: _Walk, share: int, before: Posi
     return _first((await session.execute(newest_floor.limit(1))).all())
 
 
-def _first(rows: Sequence[sa.Row[Any]]) -> Position | None:
+def _first(rows: Sequence[Any]) -> Position | None:
     return (rows[0].occurred_at, rows[0].id) if rows else None
