@@ -69,6 +69,7 @@ NAV: tuple[tuple[str | None, tuple[tuple[str, str, str, Permission | None], ...]
             ("/phone-systems", "Phone systems", "server", Permission.SEE_PHONES),
             ("/extensions", "Extensions", "phone", Permission.SEE_PHONES),
             ("/numbers", "Numbers", "phone-incoming", Permission.SEE_PHONES),
+            ("/recordings", "Recordings", "audio-lines", None),
         ),
     ),
     (

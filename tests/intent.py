@@ -381,6 +381,16 @@ PAGES = {
     "GET /extensions/{extension_id}/discard": may(ADMINS),
     "POST /extensions/{extension_id}/discard": may(ADMINS),
     "GET /extensions/{extension_id}/history": may(READS_HISTORY),
+    "GET /recordings": may(EVERYBODY, 200),
+    "GET /recordings/{recording_id}": may(EVERYBODY, 200, also=ITS_SUBJECT),
+    "POST /recordings/{recording_id}": may(KEEPS_RECORDS, sent={"notes": "Theirs"}),
+    "POST /recordings/{recording_id}/private": may(
+        EVERYBODY, sent={"private": "1"}, also=ITS_SUBJECT, but=NOT_THEIR_COMPANY
+    ),
+    "GET /recordings/{recording_id}/reveal": may(KEEPS_RECORDS),
+    "POST /recordings/{recording_id}/reveal": may(KEEPS_RECORDS, 409),
+    "POST /recordings/{recording_id}/discard": may(KEEPS_RECORDS),
+    "GET /recordings/{recording_id}/history": may(READS_HISTORY),
     "GET /numbers": may(SEES),
     "GET /numbers/new": may(ADMINS),
     "POST /numbers/new": may(ADMINS, sent={"company": "$tenant", "number": "+442079460555"}),
@@ -436,6 +446,7 @@ PAGES = {
     "GET /history/{entry_id}": may(READS_HISTORY),
     # Before anybody is known
     "GET /sign-in": always(200, 303),
+    "GET /sign-in/{name}": always(200, 303, path={"name": "nobody"}),
     "POST /sign-in": always(401, 403, 422, sent={"email": "nobody@nowhere.example", "password": "wrong"}),
     "GET /prove": may(EVERYBODY, 200),
     "POST /prove": may(EVERYBODY, 422, sent={"password": "wrong"}),

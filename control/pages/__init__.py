@@ -26,6 +26,7 @@ from control.pages import (
     invitation,
     invitations,
     join,
+    layer_sign_in,
     letters,
     licences,
     members,
@@ -46,6 +47,7 @@ from control.pages import (
     profiles,
     proposals,
     prove,
+    recordings,
     resolve,
     seats,
     second_factor,
@@ -66,6 +68,7 @@ def routes() -> list[ControllerRouterHandler]:
     """Every page's doors."""
     return [
         *sign_in.ROUTES,
+        *layer_sign_in.ROUTES,
         *proposals.ROUTES,
         *profiles.ROUTES,
         *teams.ROUTES,
@@ -118,6 +121,7 @@ def routes() -> list[ControllerRouterHandler]:
         *seats.ROUTES,
         *number_lines.ROUTES,
         *numbers.ROUTES,
+        *recordings.ROUTES,
         *history.ROUTES,
         *apps.ROUTES,
         *resolve.ROUTES,

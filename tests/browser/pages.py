@@ -83,6 +83,10 @@ def dairys_number(known: Known) -> int:
     return known.cast.numbers["+442079460201"]
 
 
+def dairys_call(known: Known) -> int:
+    return known.cast.recordings["dairy-1"]
+
+
 def dan(known: Known) -> int:
     return known.cast.membership_id("Dan")
 
@@ -208,6 +212,10 @@ PLACES = (
     at("mend orphans", "/phone-systems/orphans/mend", "?kind=licences", status=409),
     at("phone system discard", "/phone-systems/{system_id:int}/discard", system_id=dairy_pbx),
     at("company licences", "/companies/{tenant_id:int}/licences", tenant_id=dairy),
+    at("recordings", "/recordings"),
+    at("recording", "/recordings/{recording_id:int}", recording_id=dairys_call),
+    at("recording reveal", "/recordings/{recording_id:int}/reveal", recording_id=dairys_call),
+    at("recording history", "/recordings/{recording_id:int}/history", recording_id=dairys_call),
     at("numbers", "/numbers"),
     at("new number", "/numbers/new", "?company={tenant_id:int}", tenant_id=dairy),
     at("several numbers", "/numbers/lines", "?company={tenant_id:int}", tenant_id=dairy),
@@ -243,6 +251,7 @@ ELSEWHERE = {
     "/account/passkeys/{passkey_id:int}/remove": "looked at in test_second_factor.py",
     "/users/{user_id:int}/security/disable": "looked at in test_second_factor.py",
     "/sign-in": "looked at in test_notices.py",
+    "/sign-in/{name:str}": "the page of /sign-in, in a brand",
     "/oauth/authorize": "its notices are looked at in test_notices.py",
     "/oauth/logout": "looked at in test_notices.py",
     "/setup": "shut in a house that has people",
