@@ -1,11 +1,8 @@
 """Layers: the sign-in page of a tenant's own, found by its short name, for whoever knows that."""
 
-from collections.abc import Sequence
-
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from tenants.actor import Identity
 from tenants.identities import closed_paths
 from tenants.tree import Tenant
 
@@ -42,8 +39,3 @@ async def find_layer(connection: AsyncSession | AsyncConnection, name: str) -> s
     if len(found) != 1 or await closed_paths(connection, list(found)):
         return None
     return str(found[0])
-
-
-def admitted(layer: str | None, identities: Sequence[Identity]) -> list[Identity]:
-    """Those of somebody's profiles that a sign-in page lets in: at its tenant or below; all of them at the house's."""
-    return [each for each in identities if layer is None or each.path.startswith(layer)]

@@ -14,6 +14,7 @@ from control.pages.parts.factors import came, went
 from control.pages.parts.failures import count_wrong
 from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
+from control.pages.parts.layers import layer_in
 from control.pages.parts.passkeys import find_passkey, mark_copied, party_of, take_passkey
 from control.pages.parts.session import Session, changing
 from control.pages.sign_in import EVERYWHERE, form
@@ -55,10 +56,10 @@ async def sign_in_by_passkey(request: Request[Visitor, Any, Any]) -> Response[An
 
 
 async def _let_in(request: Request[Visitor, Any, Any], fields: Fields, answer: Answer) -> Response[Any]:
-    visitor, house = request.user, request.app.state.house
+    visitor, house, layer = request.user, request.app.state.house, await layer_in(request, fields)
     async with house.store.work(Actor.house("sign-in", visitor.origin), EVERYWHERE, visitor.now) as session:
         user, how = await take_passkey(request, session, Ceremony.SIGN_IN, answer, None)
-        begun = await enter(session, request, user, (how, "mfa"))
+        begun = await enter(session, request, user, (how, "mfa"), layer)
         if begun is None:
             raise Invalid("This passkey is not known here. Sign in in another way.", field="credential")
         return lead_in(request, user, *begun, fields.text("next"))

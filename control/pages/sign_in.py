@@ -15,6 +15,7 @@ from control.pages.parts.entering import begin_half, destination, enter, lead_in
 from control.pages.parts.failures import count_wrong
 from control.pages.parts.fields import Fields, read_fields
 from control.pages.parts.forms import UNTOUCHED
+from control.pages.parts.layers import layer_in, layer_look
 from control.pages.parts.leaving import end_everywhere, end_logins_from
 from control.pages.parts.passkeys import party_of
 from control.pages.parts.session import Session
@@ -55,7 +56,8 @@ async def prove(request: Request[Visitor, Any, Any]) -> Response[Any]:
     try:
         user = await who_says_so(house, visitor, attempt, fields.text("email"))
         known, renewed = await verify_password(fields.text("password"), user.password_hash if user else None)
-        onward = await go_on(request, attempt, user, renewed, fields.text("next")) if user and known else None
+        layer = await layer_in(request, fields)
+        onward = await go_on(request, attempt, user, renewed, fields.text("next"), layer) if user and known else None
     except TooMany as refusal:
         return await form(request, fields, refusal)
     if onward is None:
@@ -160,6 +162,7 @@ async def form(
         email=fields.text("email")[:254],
         passkey=party_of(request).asks_for(Ceremony.SIGN_IN, [], request.user.now),
         errors={"": refusal.sentence} if refusal else {},
+        **await layer_look(request, fields),
     )
     if isinstance(refusal, TooMany):
         answer.headers["Retry-After"] = str(refusal.retry_after)

@@ -36,6 +36,7 @@ PAST_THE_FENCE = {
     "tenants/brands.py": "the brand of a place comes from those above it",
     "tenants/layers.py": "which tenant a sign-in page belongs to, before anybody is known",
     "control/pages/brand_files.py": "a logo by its hash, for everybody",
+    "control/pages/parts/layers.py": "which sign-in page a form came from, before anybody is known",
     "tenants/identities.py": "who somebody is right now, asked before there is a reach",
     "bindings/facts.py": "the guard's facts, in one statement",
     # Signing in, and the login path: before there is an actor, and hot

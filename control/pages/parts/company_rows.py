@@ -15,7 +15,7 @@ from tenants.tree import Kind, Suspension, Tenant
 
 KINDS = [kind.value for kind in Kind]
 FILTERS = ("q", "kind", "state", "parent", "sort")
-SORTS = {"id": Tenant.id, "name": Tenant.name, "kind": Tenant.kind, "created": Tenant.created_at}
+SORTS = {"id": Tenant.id, "name": Tenant.name, "created": Tenant.created_at}
 MOST_COUNTED = 1000
 """Where counting stops, so that a line costs the same under a distributor of a million."""
 
