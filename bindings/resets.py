@@ -27,6 +27,7 @@ async def reset_access(session: AsyncSession, user: User, cause: str, now: datet
     theirs = members_of_user(user)
     await end_access(session, theirs, cause, now)
     await end_all_sign_ins(session, user.id, cause, now)
+    await Link.spend(session, Purpose.SECOND_FACTOR, now, user_id=user.id)
     concerned = sa.or_(Binding.membership_id.in_(theirs), Binding.subject_membership_id.in_(theirs))
     await end_bindings(session, sa.select(Binding).where(concerned, Binding.ended_at.is_(None)), cause, now)
 

@@ -118,7 +118,7 @@ def create_admin(email: str, name: str | None, tenant: str | None, organization:
 @admin.command("recover")
 @click.argument("email")
 def recover_admin(email: str) -> None:
-    """Let EMAIL back into the platform: undiscarded, admin again, with a new password."""
+    """Let EMAIL back into the platform: undiscarded, admin again, new password, no second factors."""
     from control.commands import people
 
     _say(asyncio.run(people.recover_admin(email)))

@@ -11,6 +11,7 @@ from control.set_up import give_password, make_admin, never_set_up, root_tenant,
 from tenants.actor import Identity
 from tenants.api_keys import ApiKey
 from tenants.credentials import hash_password
+from tenants.factors import factors_of, reset_factors
 from tenants.identities import live_identities
 from tenants.people import Membership, User, find_membership
 from tenants.refusals import Conflict, OutOfReach
@@ -61,6 +62,9 @@ async def recover_admin(email: str) -> list[str]:
             await give_password(session, user, hashed)
             await end_all_sign_ins(session, user.id, "recovered", now)
             said = [f"{user.name} <{user.email}> is an admin of {membership.tenant.name}; every sign-in has ended."]
+            if (await factors_of(session, user.id)).count:
+                await reset_factors(session, user, "recovered at the terminal", now)
+                said.append("The second factors are gone: the next sign-in asks to set up new ones.")
     return [*said, *_password_lines(password)]
 
 

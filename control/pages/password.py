@@ -17,6 +17,7 @@ from control.speech import speech
 from control.visitor import Visitor
 from tenants.actor import Actor
 from tenants.credentials import check_strength, hash_password, verify_password
+from tenants.links import Link, Purpose
 from tenants.reach import Reach
 from tenants.refusals import Invalid, OutOfReach, Refusal, TooMany
 from tenants.roles import Permission
@@ -50,6 +51,7 @@ async def save_password(request: Request[Visitor, Any, Any]) -> Response[Any]:
             if visitor.sign_in is not None:
                 await end_other_sign_ins(session, visitor.sign_in, "password_changed", visitor.now)
             await end_logins_of(session, user.id, "password_changed", visitor.now)
+            await Link.spend(session, Purpose.SECOND_FACTOR, visitor.now, user_id=user.id)
     except Refusal as refusal:
         if isinstance(refusal, TooMany):
             await mark_refusal(request.app.state.house, visitor, refusal, request.url.path)

@@ -86,9 +86,9 @@ async def disable(request: Request[Visitor, Any, Any], user_id: Id) -> Response[
         _require_checked(fields, user)
         # Their sign-ins, and whoever stands in for them, are at places that the admin's reach need not hold.
         async with house.store.work(visitor.actor, EVERYWHERE, visitor.now) as session:
-            user = await session.get_one(User, user_id)
-            await disable_factors(session, visitor.actor, user, fields.text("reason"), visitor.now)
-            await tell_reset(house, session, user, visitor.actor.standing, visitor.now)
+            locked_out = await session.get_one(User, user_id)
+            await disable_factors(session, visitor.actor, locked_out, fields.text("reason"), visitor.now)
+            await tell_reset(house, session, locked_out, visitor.actor.standing, visitor.now)
     except Invalid as refusal:
         return _question(request, user, fields, refusal)
     said = speech(request)("The second factors of %(name)s are disabled. They were told by a letter.")
