@@ -65,6 +65,7 @@ async def show(
         ticked=fields.all("scopes") if form == "key" else OFFERED,
         days=fields.text("days") or DAYS,
         secret=secret,
+        fresh=visitor.sign_in is not None and visitor.sign_in.fresh(visitor.now),
     )
 
 
