@@ -148,6 +148,8 @@ _tree, _members = Tenant.__table__, Membership.__table__
 _logins, _apps = Login.__table__, App.__table__
 
 Asked = sa.SQLColumnExpression[int] | sa.SQLColumnExpression[int | None]
+Rows = sa.Select[*tuple[Any, ...]]
+"""A question about rows, whichever of their columns it asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,8 +306,8 @@ class Cutting:
     """One kind of what a move ends."""
 
     kind: str
-    rows: Callable[[Border], sa.Select[Any]]
-    words: Callable[[sa.Select[Any]], sa.Select[Any]]
+    rows: Callable[[Border], Rows]
+    words: Callable[[Rows], Rows]
     """The same rows as the texts by which people know them."""
     end: Callable[[AsyncSession, Actor, Border], Awaitable[None]]
 
@@ -316,11 +318,11 @@ async def _told(session: AsyncSession, cutting: Cutting, border: Border) -> Cut:
     return Cut(cutting.kind, await _count(session, rows), tuple(", ".join(map(str, each)) for each in first))
 
 
-async def _count(session: AsyncSession, rows: sa.Select[Any]) -> int:
+async def _count(session: AsyncSession, rows: Rows) -> int:
     return await session.scalar(rows.with_only_columns(sa.func.count(), maintain_column_froms=True)) or 0
 
 
-def _bindings(border: Border) -> sa.Select[Any]:
+def _bindings(border: Border) -> Rows:
     across = border.parts(Binding.tenant_id, Binding.membership_id)
     return sa.select(Binding).where(Binding.ended_at.is_(None), across)
 
@@ -330,7 +332,7 @@ async def _end_bindings(session: AsyncSession, actor: Actor, border: Border) -> 
         await binding.end(session, CAUSE, border.now)
 
 
-def _impersonations(border: Border) -> sa.Select[Any]:
+def _impersonations(border: Border) -> Rows:
     row = Impersonation
     across = border.parts(row.tenant_id, row.actor_membership_id)
     return sa.select(row).where(row.ended_at.is_(None), row.ends_at > border.now, across)
@@ -341,7 +343,7 @@ async def _end_impersonations(session: AsyncSession, actor: Actor, border: Borde
         await impersonation.end(session, CAUSE, border.now)
 
 
-def _open_logins(border: Border) -> sa.Select[Any]:
+def _open_logins(border: Border) -> Rows:
     """From outside, or at an app that belongs to neither what moves nor a level above its new place."""
     across = border.parts(Login.tenant_id, Login.actor_membership_id)
     above = sa.select(_tree.c.id).where(_tree.c.path.in_(border.line))
@@ -363,7 +365,7 @@ async def _end_logins(session: AsyncSession, actor: Actor, border: Border) -> No
         await session.execute(sa.update(_logins).where(some).values(**over))
 
 
-def _sponsored(border: Border) -> sa.Select[Any]:
+def _sponsored(border: Border) -> Rows:
     """Profiles whose sponsor is not above any more."""
     return sa.select(Membership).where(
         Membership.discarded_at.is_(None),
@@ -382,7 +384,7 @@ async def _end_sponsored(session: AsyncSession, actor: Actor, border: Border) ->
         await end_membership_access(session, number, CAUSE, border.now)
 
 
-def _invitations(border: Border) -> sa.Select[Any]:
+def _invitations(border: Border) -> Rows:
     """Offers that wait, of somebody who is not above any more."""
     return sa.select(Invitation).where(
         Invitation.accepted_at.is_(None),
@@ -398,7 +400,7 @@ async def _end_invitations(session: AsyncSession, actor: Actor, border: Border) 
         await invitation.revoke(session, actor, border.now)
 
 
-def _email_changes(border: Border) -> sa.Select[Any]:
+def _email_changes(border: Border) -> Rows:
     """Another address for somebody whose home moves, asked for by who is not above any more."""
     return sa.select(EmailChange).where(
         EmailChange.applied_at.is_(None),
@@ -416,13 +418,13 @@ async def _end_email_changes(session: AsyncSession, actor: Actor, border: Border
         await session.flush()
 
 
-def _subjects(rows: sa.Select[Any], membership_id: Any, *more: Any) -> sa.Select[Any]:
+def _subjects(rows: Rows, membership_id: Any, *more: Any) -> Rows:
     """The person at the other end, by name."""
     named = rows.with_only_columns(User.name, *more, maintain_column_froms=True)
     return named.join(Membership, Membership.id == membership_id).join(User, User.id == Membership.user_id)
 
 
-def _words_of_logins(rows: sa.Select[Any]) -> sa.Select[Any]:
+def _words_of_logins(rows: Rows) -> Rows:
     return _subjects(rows, Login.subject_membership_id, App.name).join(App, App.id == Login.app_id).order_by(Login.id)
 
 

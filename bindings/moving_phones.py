@@ -6,14 +6,13 @@ end up with somebody else by it.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.binding import Binding
 from bindings.login import Login
-from bindings.moving import NAMED, Cut, Fate
+from bindings.moving import NAMED, Cut, Fate, Rows
 from tenants.numbers import InboundNumber
 from tenants.people import Membership, User
 from tenants.phones import Extension, Licence, PhoneSystem
@@ -124,12 +123,12 @@ async def _require_movable(
     return old_owner
 
 
-def _lines(system: PhoneSystem) -> sa.Select[Any]:
+def _lines(system: PhoneSystem) -> Rows:
     """All its extensions, those out of use as well: they hang on it too."""
     return sa.select(Extension.id).where(Extension.phone_system_id == system.id)
 
 
-async def _cut(session: AsyncSession, lines: sa.Select[Any], now: datetime) -> None:
+async def _cut(session: AsyncSession, lines: Rows, now: datetime) -> None:
     open_bindings = sa.select(Binding).where(Binding.extension_id.in_(lines), Binding.ended_at.is_(None))
     for binding in (await session.scalars(open_bindings)).all():
         await binding.end(session, CAUSE, now)
@@ -145,7 +144,7 @@ async def _cut(session: AsyncSession, lines: sa.Select[Any], now: datetime) -> N
     await session.flush()
 
 
-async def _withdraw_licences(session: AsyncSession, lines: sa.Select[Any], owner: Tenant, now: datetime) -> None:
+async def _withdraw_licences(session: AsyncSession, lines: Rows, owner: Tenant, now: datetime) -> None:
     """Their seats were the old owner's. The records go along with their extensions, those that ended before too."""
     held = (
         sa.select(Licence, Product.name, Extension.number)
@@ -181,7 +180,7 @@ async def _tie(session: AsyncSession) -> None:
 # What a preview tells
 
 
-def _cuts(lines: sa.Select[Any], now: datetime) -> list[tuple[str, sa.Select[Any]]]:
+def _cuts(lines: Rows, now: datetime) -> list[tuple[str, Rows]]:
     """The kinds of what ends or stays behind, as the texts by which people know them."""
     there = Extension.id.in_(lines)
     people = sa.select(User.name, Extension.number).join(Membership, Membership.user_id == User.id)
@@ -213,7 +212,7 @@ def _cuts(lines: sa.Select[Any], now: datetime) -> list[tuple[str, sa.Select[Any
     ]
 
 
-async def _told(session: AsyncSession, kind: str, words: sa.Select[Any]) -> Cut:
+async def _told(session: AsyncSession, kind: str, words: Rows) -> Cut:
     count = await session.scalar(words.with_only_columns(sa.func.count(), maintain_column_froms=True)) or 0
     first = await session.execute(words.order_by(*words.selected_columns).limit(NAMED))
     names = () if kind == "recordings" else tuple(", ".join(map(str, each)) for each in first)

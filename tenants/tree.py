@@ -324,7 +324,7 @@ class Suspension(Record, Audited):
         await session.flush()
 
 
-async def _held(session: AsyncSession, tenant_id: int) -> sa.Row[Any]:
+async def _held(session: AsyncSession, tenant_id: int) -> sa.Row[str, int, datetime | None]:
     """Where a tenant is now: it stays there until this transaction is over, and whoever moves it waits."""
     tree = Tenant.__table__
     place = sa.select(tree.c.path, tree.c.depth, tree.c.discarded_at).where(tree.c.id == tenant_id)
@@ -349,8 +349,9 @@ async def _rehang(session: AsyncSession, came_from: str, hangs_at: str, deeper: 
     _require_short("x" * (longest - len(came_from) + len(hangs_at)))
     path = sa.literal(hangs_at) + sa.func.substr(tree.c.path, len(came_from) + 1)
     follow = sa.update(tree).where(everything).values(path=path, depth=tree.c.depth + deeper)
-    while (await session.execute(follow)).rowcount:
-        pass
+    left = sa.select(tree.c.id).where(everything).limit(1)
+    while (await session.execute(left)).first() is not None:
+        await session.execute(follow)
     for row in session.sync_session.identity_map.values():
         if isinstance(row, Tenant) and row.__dict__.get("path", "").startswith(came_from):
             set_committed_value(row, "path", hangs_at + row.path.removeprefix(came_from))
