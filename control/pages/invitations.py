@@ -94,10 +94,10 @@ async def ask_to_send(request: Asked, session: Session) -> Response[Any]:
 @post("/invitations/send", may=INVITE, outlives=True, include_in_schema=False)
 async def send_all(request: Asked) -> Response[Any]:
     """Send those that the filter names, as many as one may send in an hour: chunk by chunk, each in full."""
-    fields, sent = await read_fields(request), 0
+    fields, sent, last = await read_fields(request), 0, 0
     params = {name: fields.text(name) for name in ("q", "state") if fields.text(name)}
-    while chunk := await send_chunk(request, params):
-        sent += chunk
+    while chunk := await send_chunk(request, params, last):
+        sent, last = sent + len(chunk), chunk[-1]
     async with changing(request) as session:
         left = await counted(session, unsent(request, params))
     _ = speech(request)
@@ -108,16 +108,17 @@ async def send_all(request: Asked) -> Response[Any]:
     return see_other(request, "/invitations", say=said)
 
 
-async def send_chunk(request: Asked, params: dict[str, str]) -> int:
-    """Send the next few, in one transaction; how many there were."""
+async def send_chunk(request: Asked, params: dict[str, str], after: int) -> list[int]:
+    """Send the next few beyond that id, in one transaction; which they were. It never comes to the same one twice."""
     house, actor, now = request.app.state.house, acting(request), request.user.now
     async with changing(request) as session:
         most = min(CHUNK, await allowance(session, actor, now))
-        waiting = unsent(request, params).order_by(Invitation.id).limit(most).with_for_update(skip_locked=True)
+        next_few = unsent(request, params).where(Invitation.id > after).order_by(Invitation.id).limit(most)
+        waiting = next_few.with_for_update(skip_locked=True)
         found = list(await session.scalars(waiting)) if most else []
         for invitation in found:
             await send_invitations(house, session, actor, [invitation], now)
-    return len(found)
+    return [invitation.id for invitation in found]
 
 
 @post("/invitations/{invitation_id:int}/resend", may=INVITE, outlives=True, include_in_schema=False)
