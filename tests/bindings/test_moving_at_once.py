@@ -131,10 +131,7 @@ async def everything(store: Store) -> dict[str, list[Any]]:
         }
 
 
-@pytest.mark.parametrize("after", range(len(CUTTINGS) + 1))
-async def test_a_fall_half_way_leaves_nothing_of_it(
-    store: Store, cast: Cast, monkeypatch: pytest.MonkeyPatch, after: int
-) -> None:
+async def test_a_fall_half_way_leaves_nothing_of_it(store: Store, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     """B31: after the paths were rewritten, and after any of the kinds of what is cut."""
     await bind(store, cast, "Olaf", "Bakery", "201")
     before = await everything(store)
@@ -142,12 +139,12 @@ async def test_a_fall_half_way_leaves_nothing_of_it(
     async def fall(session: AsyncSession, actor: Actor, border: Border) -> None:
         raise RuntimeError
 
-    broken = (*CUTTINGS[:after], replace(CUTTINGS[0], end=fall))
-    monkeypatch.setattr(moving, "CUTTINGS", broken)
-    with pytest.raises(RuntimeError):
-        async with work_as(store, cast.actor("Ada")) as session:
-            await move(session, cast, "Bakery", "Elm")
-    assert await everything(store) == before
+    for after in range(len(CUTTINGS) + 1):
+        monkeypatch.setattr(moving, "CUTTINGS", (*CUTTINGS[:after], replace(CUTTINGS[0], end=fall)))
+        with pytest.raises(RuntimeError):
+            async with work_as(store, cast.actor("Ada")) as session:
+                await move(session, cast, "Bakery", "Elm")
+        assert await everything(store) == before
     monkeypatch.undo()
     async with work_as(store, cast.actor("Ada")) as session:
         await move(session, cast, "Bakery", "Elm")
