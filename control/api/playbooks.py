@@ -162,7 +162,7 @@ async def discard_playbook(request: Asked, session: Session, playbook_id: PathId
 @creates(
     "/playbooks/{playbook_id:int}/undiscard", may=EDIT, outlives=False, summary="Bring a playbook back", status=200
 )
-async def undiscard_playbook(session: Session, playbook_id: PathId) -> PlaybookShape:
+async def undiscard_playbook(request: Asked, session: Session, playbook_id: PathId) -> PlaybookShape:
     """In use again."""
     playbook = await find_playbook(session, playbook_id)
     await playbook.undiscard(session)

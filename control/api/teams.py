@@ -89,7 +89,7 @@ async def create_team(request: Asked, session: Session, data: JSONBody[NewTeam])
 
 
 @alters("/teams/{team_id:int}", may=KEEP, outlives=True, summary="Rename a team")
-async def rename_team(session: Session, team_id: PathId, data: JSONBody[TeamChange]) -> TeamShape:
+async def rename_team(request: Asked, session: Session, team_id: PathId, data: JSONBody[TeamChange]) -> TeamShape:
     """Another name."""
     team = await find_team(session, team_id)
     await team.rename(session, data.name)
