@@ -93,7 +93,7 @@ async def test_bea_sees_at_home_who_opens_the_apps_as_her_and_ends_it(panel: Pan
     binding_id = await bind(panel.store, panel.cast, "Opal", "Bakery", "201", panel.clock.now, reason=why)
     bea = await panel.visit("Bea", "/home")
     assert f"Opal Orr Every app {why}" in words(bea.shown)
-    assert "Opal Orr bound to Bea Bell" in words(bea.shown)
+    assert "Opal Orr Oak 09:00 London bound to Bea Bell, ext 201 at Bakery" in words(bea.shown)
     assert (await bea.send(f"/bindings/{binding_id}/release")).headers["location"] == "/home"
     assert await ended_cause(panel, binding_id) == "ended_by_subject"
     ben = await panel.visit("Ben", "/home")
