@@ -1,4 +1,4 @@
-"""The demo: the panel with its cast, and three apps that log in through it, all on this machine alone.
+"""The demo: the panel with its cast, three apps that log in through it and a mailbox, all on this machine alone.
 
 What `bin/demo` runs. It knows the product by its command line and its addresses, nothing else.
 """
@@ -65,6 +65,16 @@ class Plan:
         return self.folder / "demo-apps.json"
 
     @property
+    def mailbox(self) -> str:
+        """Where the letters are shown."""
+        return f"http://mailbox.localhost:{self.apps_port}"
+
+    @property
+    def letters(self) -> Path:
+        """Where the panel leaves letters while it has no mail server."""
+        return self.folder / "letters"
+
+    @property
     def environment(self) -> dict[str, str]:
         """For the panel's command line. The caller's settings stay out: they may name a real database."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("UNDERSTUDY_")}
@@ -79,7 +89,7 @@ def read_plan(words: list[str]) -> Plan:
     """What was asked for on the command line."""
     parser = OneLineParser(prog="bin/demo", allow_abbrev=False, description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--port", type=_port, default=8000, help="of the panel (8000)")
-    parser.add_argument("--apps-port", type=_port, default=8001, help="of the three apps (8001)")
+    parser.add_argument("--apps-port", type=_port, default=8001, help="of the three apps and the mailbox (8001)")
     parser.add_argument(
         "--data", type=Path, default=ROOT / "var" / "demo", help="folder to keep everything in (var/demo)"
     )
@@ -110,7 +120,7 @@ def run(plan: Plan) -> NoReturn:
             start_servers(plan, children)
             wait_for_answers(plan, children)
             apps = [f"http://{client_id}.localhost:{plan.apps_port}" for client_id in APPS]
-            print(welcome(plan.panel, apps))
+            print(welcome(plan.panel, apps, plan.mailbox))
             print(f"ready {plan.panel}", flush=True)
             while True:
                 check_all_run(children)
@@ -193,6 +203,7 @@ def start_servers(plan: Plan, children: Children) -> None:
     serve = [str(understudy()), "serve", "--host", LOOPBACK, "--port", str(plan.port)]
     children.start("panel", serve, plan.environment)
     apps = ["--port", str(plan.apps_port), "--issuer", plan.panel, "--secrets-file", str(plan.secrets_file)]
+    apps += ["--letters", str(plan.letters)]
     # -P: the folder it runs in holds data, not modules.
     command = [sys.executable, "-P", "-m", "demo.serve", *apps]
     children.start("apps", command, {**os.environ, "PYTHONPATH": str(ROOT)})
@@ -209,7 +220,7 @@ def understudy() -> Path:
 def wait_for_answers(plan: Plan, children: Children) -> None:
     """Returns once the panel is ready and each app answers."""
     waited_for = [(plan.port, f"localhost:{plan.port}", "/readyz")]
-    waited_for += [(plan.apps_port, f"{client_id}.localhost:{plan.apps_port}", "/") for client_id in APPS]
+    waited_for += [(plan.apps_port, f"{client_id}.localhost:{plan.apps_port}", "/") for client_id in (*APPS, "mailbox")]
     give_up = time.monotonic() + PATIENCE
     for port, host, path in waited_for:
         while not answers(port, host, path):

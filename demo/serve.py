@@ -1,4 +1,4 @@
-"""Serves the three demo apps: `python -m demo.serve --port 8001 --issuer URL --secrets-file FILE`."""
+"""Serves the demo apps and the mailbox: `python -m demo.serve --port 8001 --issuer URL ...`."""
 
 import argparse
 import json
@@ -9,6 +9,7 @@ from pathlib import Path
 import uvicorn
 
 from demo.app import make_apps
+from demo.mailbox import by_host, make_mailbox
 from demo.visit import TITLES
 
 
@@ -27,6 +28,7 @@ def main() -> None:
     words.add_argument("--port", type=int, required=True)
     words.add_argument("--issuer", required=True)
     words.add_argument("--secrets-file", type=Path, required=True)
+    words.add_argument("--letters", type=Path, required=True, help="the folder where the panel leaves its letters")
     given = words.parse_args()
     apps = make_apps(
         issuer=given.issuer,
@@ -36,7 +38,7 @@ def main() -> None:
     )
     # No access log: the addresses of answers hold codes.
     uvicorn.run(
-        apps,
+        by_host({f"mailbox.localhost:{given.port}": make_mailbox(given.letters)}, apps),
         host="127.0.0.1",
         port=given.port,
         access_log=False,

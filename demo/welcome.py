@@ -15,8 +15,8 @@ CAST = (
 """Each tenant, indented under its parent; the host of its people's addresses; and its people."""
 
 
-def welcome(panel: str, apps: list[str]) -> str:
-    """The text for a demo whose panel and apps are at these addresses."""
+def welcome(panel: str, apps: list[str], mailbox: str) -> str:
+    """The text for a demo whose panel, apps and mailbox are at these addresses."""
     people = "\n".join(f"  {tenant:<24}{f'@{host}.example':<17} {who}" for tenant, host, who in CAST)
     addresses = "\n".join(f"  {address}" for address in apps)
     return f"""
@@ -26,6 +26,8 @@ Who can sign in, as <first name>@<tenant>.example, all with the password underst
 
 The panel is at {panel}, the apps that log in through it are at
 {addresses}
+
+The letters that the panel writes are at {mailbox}
 
 To try: sign in to the panel as pia@pine.example, then Users -> Pia -> User Bindings -> Dairy PBX ->
 101 -> Save. Now log in to the softphone: it shows Dan, extension 101, and says who acts. Release the

@@ -40,7 +40,7 @@ class Finding:
 async def examine() -> tuple[list[str], bool]:
     """Returns what to print, and whether all that must be right is right."""
     settings = Settings.load()
-    findings = [_public_url(settings), *_files(settings), *await _database(settings)]
+    findings = [_public_url(settings), _mail(settings), *_files(settings), *await _database(settings)]
     said = [f"{name:<28} {value}" for name, value in in_force(settings).items()]
     said += [f"{finding.health.value:<8} {finding.sentence}" for finding in findings]
     return said, all(finding.health is not Health.BAD for finding in findings)
@@ -51,6 +51,7 @@ def in_force(settings: Settings) -> dict[str, str]:
     return {
         "UNDERSTUDY_DATABASE_URL": masked(settings.database_url),
         "UNDERSTUDY_DATA_DIR": str(settings.data_dir),
+        "UNDERSTUDY_MAIL_FROM": settings.sender_address,
         "UNDERSTUDY_MIGRATION_URL": masked(settings.migration_url),
         "UNDERSTUDY_PUBLIC_URL": settings.public_url,
         "UNDERSTUDY_SECRET_KEY": MASK,
@@ -75,6 +76,17 @@ def _public_url(settings: Settings) -> Finding:
     if host in LOOPBACK or host.endswith(".localhost"):
         return Finding(Health.GOOD, "plain http, for this machine alone")
     return Finding(Health.BAD, "UNDERSTUDY_PUBLIC_URL must be https")
+
+
+def _mail(settings: Settings) -> Finding:
+    server = settings.mail_server
+    if server is not None:
+        private = "TLS" if server.tls else "STARTTLS" if server.starttls else "nothing to keep them private"
+        return Finding(Health.GOOD, f"letters go to {server.host}:{server.port} by SMTP, with {private}")
+    kept = settings.data_dir / "letters"
+    if settings.https:
+        return Finding(Health.ODD, f"nobody gets letters: set UNDERSTUDY_SMTP_URL (they are kept in {kept})")
+    return Finding(Health.GOOD, f"letters are kept in {kept}, for this machine alone")
 
 
 def _files(settings: Settings) -> list[Finding]:
@@ -130,6 +142,7 @@ async def _look_inside(store: Store) -> list[Finding]:
         findings.append(await _trail_keeper(store))
     async with store.reader.connect() as connection:
         findings.append(await _admins(connection))
+        findings.append(await _letters(connection))
     return findings
 
 
@@ -168,3 +181,15 @@ async def _admins(connection: AsyncConnection) -> Finding:
     if count:
         return Finding(Health.GOOD, f"the platform has {count} {'admin' if count == 1 else 'admins'}")
     return Finding(Health.ODD, "the platform has no admin: run `understudy admin create EMAIL`")
+
+
+async def _letters(connection: AsyncConnection) -> Finding:
+    """What did not go out: the page of letters says why."""
+    asked = sa.text(
+        "SELECT COUNT(CASE WHEN failed_at IS NOT NULL THEN 1 END), COUNT(CASE WHEN failed_at IS NULL THEN 1 END) "
+        "FROM letters WHERE sent_at IS NULL AND (failed_at IS NOT NULL OR error IS NOT NULL)"
+    )
+    failed, waiting = (await connection.execute(asked)).one()
+    if not failed and not waiting:
+        return Finding(Health.GOOD, "no letter failed")
+    return Finding(Health.ODD, f"letters failed: {failed}, waiting for another try: {waiting}; /letters says why")

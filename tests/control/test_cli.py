@@ -416,6 +416,8 @@ async def test_the_doctor_finds_a_good_house_good(terminal: Terminal, backend: s
     assert said.code == 0
     assert "ok       the tables are up to date" in said.out
     assert "ok       the platform has 1 admin" in said.out
+    assert "ok       letters are kept in" in said.out
+    assert "ok       no letter failed" in said.out
     if backend == "sqlite":
         assert "WAL, full sync" in said.out
     else:
@@ -433,6 +435,7 @@ async def test_the_doctor_masks_secrets_and_finds_what_is_wrong(
     assert "hush" not in said.out + said.err
     assert "postgresql://u:***@127.0.0.1:1/u" in said.out
     assert "wrong    the database does not answer" in said.out
+    assert "ok       letters go to mail.example:587 by SMTP, with STARTTLS" in said.out
     assert f"warning  others on this machine may open {open_folder}" in said.out
 
 
