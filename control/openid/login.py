@@ -25,6 +25,7 @@ from control.shell import page
 from control.speech import speech
 from control.visitor import Visitor, look_around
 from tenants.actor import Actor
+from tenants.factors import factor_missing
 from tenants.reach import Reach
 from tenants.roles import Permission
 from tenants.sign_in import SignIn
@@ -89,6 +90,8 @@ async def authorize(request: Asked) -> Response[Any]:
     sign_in = asking.visitor.sign_in
     if sign_in is None or _wants_proof(asking, sign_in):
         return _to_sign_in(asking)
+    if asking.visitor.identity is not None and factor_missing(asking.visitor.identity, sign_in):
+        return _to_second_factor(asking)
     return await _log_in(asking, sign_in)
 
 
@@ -157,6 +160,13 @@ def _to_sign_in(asking: Asking) -> Response[Any]:
     since = str(int(asking.now.timestamp()))
     onward = asking.again(without=("prompt", PROVED_SINCE), **kept, **{PROVED_SINCE: since})
     return Redirect(with_fields("/sign-in", {"next": onward, "reauth": "1"}), status_code=302)
+
+
+def _to_second_factor(asking: Asking) -> Response[Any]:
+    """The organization asks for a second factor before anything else; then back to this request."""
+    if asking.asked.silent:
+        return asking.refuse("interaction_required", "A second factor is asked for first.")
+    return Redirect(with_fields("/account/second-factor", {"next": asking.again()}), status_code=302)
 
 
 async def _log_in(asking: Asking, sign_in: SignIn) -> Response[Any]:
