@@ -199,7 +199,9 @@ class Copied(Invalid):
 
     def __init__(self, passkey: Passkey) -> None:
         super().__init__("This passkey was refused: there may be a copy of it. Sign in in another way.")
-        self.passkey = passkey
+        # Not the record itself: the refusal outlives its session.
+        self.named = ("passkeys", str(passkey.id), passkey.name)
+        self.place = passkey.tenant_id
 
 
 def read_answer(text: str) -> Answer:
