@@ -126,8 +126,7 @@ class RecoveryCode(Record):
         """Ten new ones, returned this once; those before are good for nothing more."""
         await cls.end_all(session, user.id, now)
         codes = [new_code() for _ in range(CODES)]
-        rows = [{"user_id": user.id, "code_hash": digest(plain(code)), "created_at": now} for code in codes]
-        await session.execute(sa.insert(cls.__table__), rows)
+        session.add_all(cls(user_id=user.id, code_hash=digest(plain(code)), created_at=now) for code in codes)
         record(session, Verb.RECOVERY_CODES_MADE, None, place=user.home_tenant_id, named=_as_record(user), codes=CODES)
         await session.flush()
         return codes
