@@ -6,6 +6,7 @@ The letter's link proves that whoever opens it reads that mailbox. A copied link
 import hmac
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -163,7 +164,7 @@ class Invitation(Record, Audited):
     ) -> None:
         """It was taken up. `not_given` is the number of an extension that somebody else has by now."""
         self.accepted_at, self.accepted_by_id = now, membership_id
-        more = {"extension_not_given": not_given} if not_given else {}
+        more: dict[str, Any] = {"extension_not_given": not_given} if not_given else {}
         record(session, Verb.INVITATION_ACCEPTED, self, **more)
         await session.flush()
         await Link.spend(session, Purpose.JOIN, now, about_id=self.id)

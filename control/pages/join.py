@@ -12,7 +12,7 @@ from bindings.joining import Joined, join, newcomer
 from control.doors import ANYONE
 from control.house import House
 from control.pages.parts.cookies import let_in, remember_visit, visiting
-from control.pages.parts.entering import destination
+from control.pages.parts.entering import destination, enter
 from control.pages.parts.fields import Fields, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
 from control.pages.parts.offers import Offer, Way, offer_of
@@ -22,11 +22,9 @@ from control.visitor import Visitor
 from control.writing.invitations import send_again
 from tenants.actor import Actor
 from tenants.credentials import check_strength, hash_password
-from tenants.identities import live_identities
 from tenants.people import User
 from tenants.reach import Reach
 from tenants.refusals import Conflict, Invalid
-from tenants.sign_in import SignIn
 from tenants.text import named
 
 EVERYWHERE = Reach.everywhere("join")
@@ -112,14 +110,12 @@ async def signed_in(
     request: Request[Visitor, Any, Any], session: AsyncSession, user: User, joined: Joined
 ) -> Response[Any]:
     """A newcomer goes on to protect their account. Who has a second factor already shows it at the sign-in."""
-    visitor = request.user
     if user.second_factor:
         return see_other(request, "/sign-in", say=speech(request)("Your password is set. Sign in with it."))
-    [identity, *_more] = await live_identities(session, membership_id=joined.memberships[0].id)
-    browser = request.headers.get("user-agent", "")
-    _row, secret = await SignIn.start(session, identity, visitor.origin, browser, visitor.now)
     answer = welcome(request, joined, NEXT_STEP)
-    let_in(request, answer, secret)
+    begun = await enter(session, request, user, ("pwd",))
+    if begun is not None:
+        let_in(request, answer, begun[1])
     return answer
 
 
