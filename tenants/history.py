@@ -17,7 +17,7 @@ from tenants.actor import Via
 from tenants.reach import ROOT, TREE, Reach, below
 from tenants.trail import Entry, held
 
-LOOKED_AT = 50_000
+LOOKED_AT = 20_000
 """How many entries are looked through for one page, at most."""
 FEW = 1000
 """So many tenants are walked one by one; where there are more, the whole trail is close enough to theirs."""
