@@ -80,7 +80,7 @@ async def signs_in_by_passkey(cora: Person) -> None:
     await page.goto("/sign-in")
     await page.get_by_role("button", name="Sign in with a passkey").click()
     await page.wait_for_url("**/home")
-    await expect(page.get_by_text(cora.name).first).to_be_visible()
+    await expect(page.get_by_text(f"{cora.name} at Clinic")).to_be_visible()
 
 
 async def sets_up_an_app(cora: Person, expect_usable: Check) -> str:
@@ -89,7 +89,7 @@ async def sets_up_an_app(cora: Person, expect_usable: Check) -> str:
     await page.get_by_role("button", name="Set up an authenticator app").click()
     key = (await page.get_by_label("Key", exact=True).input_value()).replace(" ", "")
     await expect_usable(page, "authenticator app")
-    await page.get_by_label("Code").fill(code(key))
+    await page.get_by_role("textbox", name="Code").fill(code(key))
     await page.get_by_role("button", name="Turn it on").click()
     await expect(page.get_by_role("link", name="Remove the authenticator app")).to_be_visible()
     await expect_usable(page, "second factor")
@@ -109,7 +109,7 @@ async def signs_in_by_code(cora: Person, key: str, expect_usable: Check) -> None
     await page.get_by_role("button", name="Sign in", exact=True).click()
     await expect(page.get_by_role("heading", name="One more step")).to_be_visible()
     await expect_usable(page, "second step")
-    await page.get_by_label("Code").fill(code(key, 30))
+    await page.get_by_role("textbox", name="Code").fill(code(key, 30))
     await page.get_by_role("button", name="Sign in", exact=True).click()
     await page.wait_for_url("**/home")
 

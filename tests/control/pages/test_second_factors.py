@@ -8,14 +8,17 @@ import pytest
 import sqlalchemy as sa
 
 from control.cast import PASSWORD
+from tenants.actor import Actor
+from tenants.email_changes import EmailChange
 from tenants.letters import Letter
-from tenants.people import User
+from tenants.people import Membership, User
+from tenants.roles import Role
 from tenants.second_factors import CODES, Totp
 from tenants.sign_in import FAILURES_OF_PAIR, SignIn
 from tenants.trail import Entry
 from tenants.tree import Tenant
 from tenants.verbs import Verb
-from tests.cast import house_work
+from tests.cast import house_work, work_as
 from tests.control.pages.factors import OWN, another_code, code_of, half_way, set_up_app
 from tests.control.pages.visit import Panel, Visit, words
 
@@ -272,12 +275,34 @@ async def me(panel: Panel, key: str) -> httpx.Response:
 
 
 async def test_c12_a_profile_that_asks_for_one_is_no_way_round(panel: Panel) -> None:
-    """Nora is in North, which asks for nothing, and has a place in Elm, which does."""
-    await asks_for_factors(panel, "Oak")
-    nora = await panel.visit("Nora", "/users")
-    assert nora.shown.status_code == 200
-    olaf = await panel.visit("Olaf", "/users")
-    assert olaf.shown.headers["location"] == OWN
+    """Ben is a member at Bakery, which asks for nothing, and an admin at Clinic, which does."""
+    clinic = panel.cast.membership_id("Ben", at="Clinic")
+    async with house_work(panel.store) as session:
+        house = Actor.house("the story")
+        await (await session.get_one(Membership, clinic)).change_role(session, house, Role.ADMIN, panel.clock.now)
+    await asks_for_factors(panel, "Clinic")
+    ben = await panel.visit("Ben", "/account/profiles", at="Bakery")
+    assert (await ben.send("/account/profiles", {"membership": str(clinic)})).status_code == 303
+    assert (await ben.open("/users")).headers["location"] == OWN
+    await set_up_app(ben)
+    assert (await ben.open("/users")).status_code == 200
+
+
+async def test_a_company_that_asks_a_second_factor_of_who_stands_in(panel: Panel) -> None:
+    """To have one is not enough: the sign-in must have used it, and a key never does."""
+    async with house_work(panel.store) as session:
+        dairy = await session.get_one(Tenant, panel.cast.tenant("Dairy").id)
+        await dairy.change(session, policy_second_factor=1)
+    pia = await panel.visit("Pia")
+    dans = {"extension": str(panel.cast.extension("Dairy", "101").id)}
+    own = f"/users/{panel.cast.user('Pia').id}/bindings"
+    refused = await pia.send(own, dans)
+    assert (refused.status_code, "Dairy asks that you use a second factor." in words(refused)) == (403, True)
+    await set_up_app(pia)
+    weak = await panel.visit("Pia")
+    assert (await weak.send(own, dans)).status_code == 403
+    await pia.open("/account")
+    assert (await pia.send(own, dans)).status_code == 303
 
 
 # Disable 2FA
@@ -363,4 +388,27 @@ async def test_an_old_proof_is_asked_for_again_before_disabling(panel: Panel) ->
     panel.clock.pass_(minutes=15)
     path = security_of(panel, "Bea") + "/disable"
     assert (await olaf.send(path, checked(panel, "Bea"))).headers["location"].startswith("/prove?next=")
+    assert (await person(panel, "Bea")).second_factor
+
+
+async def test_c5_while_her_address_is_being_changed_nobody_of_that_line_disables(panel: Panel) -> None:
+    await locked_out(panel, "Bea")
+    async with work_as(panel.store, panel.cast.actor("Boris"), panel.clock.now) as session:
+        bea = await session.get_one(User, panel.cast.user("Bea").id)
+        await EmailChange.ask(session, panel.cast.actor("Boris"), bea, "bea@elsewhere.example", panel.clock.now)
+    for name in ("Boris", "Olaf", "Nora"):
+        visit = await panel.visit(name, security_of(panel, "Bea"))
+        assert "Another address for Bea" in words(visit.shown)
+        refused = await visit.send(security_of(panel, "Bea") + "/disable", checked(panel, "Bea"))
+        assert (refused.status_code, (await person(panel, "Bea")).second_factor) == (403, True)
+
+
+async def test_b21_no_key_disables(panel: Panel) -> None:
+    await locked_out(panel, "Bea")
+    olaf = await panel.visit("Olaf")
+    made = await olaf.send("/account/api-keys", {"label": "x", "scopes": "write", "days": "9"})
+    key = made.text.partition('id="new-api-key" readonly value="')[2].partition('"')[0]
+    path = f"/api/v1/users/{panel.cast.user('Bea').id}/second-factor"
+    answer = await panel.stranger().http.delete(path, headers={"Authorization": f"Bearer {key}"})
+    assert (answer.status_code, answer.json()["rule"]) == (403, "proof")
     assert (await person(panel, "Bea")).second_factor
