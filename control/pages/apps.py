@@ -18,6 +18,7 @@ from control.paging import page_of
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
+from control.writing.apps import ADDRESSES, tell_app_changed
 from tenants.phones import Product
 from tenants.refusals import Conflict, Invalid, NotPermitted, OutOfReach, Refusal
 from tenants.roles import Permission
@@ -141,10 +142,22 @@ async def change_app(request: Request[Visitor, Any, Any], session: AsyncSession,
         unseen = await unseen_changes(session, request.user, app, fields, wanted)
         if unseen.lines:
             return await _show(request, session, app, fields, unseen=unseen)
-        await app.change(session, **wanted)
+        say = await _change(request, session, app, wanted)
     except (Invalid, Conflict) as refusal:
         return await _show(request, session, app, fields, refusal)
-    return see_other(request, f"/apps/{app.id}", say=speech(request)("Saved."))
+    return see_other(request, f"/apps/{app.id}", say=say)
+
+
+async def _change(request: Request[Visitor, Any, Any], session: AsyncSession, app: App, wanted: dict[str, Any]) -> str:
+    """Change it, and have those told whose people are sent elsewhere now. Returns what to say."""
+    before = {name: getattr(app, name) for name in ADDRESSES}
+    await app.change(session, **wanted)
+    moved = [name for name, value in before.items() if getattr(app, name) != value]
+    actor, house, _ = request.user.actor, request.app.state.house, speech(request)
+    told = await tell_app_changed(house, session, actor, app, moved, request.user.now) if moved and actor else 0
+    return (
+        _("Saved. Admins told by letter: %(count)s.") % {"count": told} if told else _("Saved.")
+    )
 
 
 async def _show(

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from litestar import Litestar
 
+from control.app import create_app
 from control.house import House
 from control.mail.sender import Sender
 from control.settings import Settings
@@ -15,6 +17,8 @@ from tenants.letters import REQUIRED, Addressee, Letter, LetterKind
 from tenants.store import Store
 from tests.cast import Cast, Clock, house_work
 from tests.control.mail.post_office import PostOffice, post_office
+from tests.control.pages.visit import PANEL as ORIGIN
+from tests.control.pages.visit import Panel
 
 PANEL = "https://panel.voip.example"
 WORDS = {
@@ -100,3 +104,18 @@ def outbox(office: PostOffice, store: Store, cast: Cast, clock: Clock, tmp_path:
         smtp_url=f"smtp://127.0.0.1:{office.port}",
     )
     return Outbox(House(settings, store, lambda: clock.now), cast, clock)
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Litestar:
+    """The app, built once: each test gives it a house of its own."""
+    folder = tmp_path_factory.mktemp("app")
+    settings = Settings.load({"UNDERSTUDY_DATA_DIR": str(folder), "UNDERSTUDY_PUBLIC_URL": ORIGIN})
+    return create_app(settings, store=Store(f"sqlite:///{folder}/none.db"))
+
+
+@pytest.fixture
+def panel(app: Litestar, outbox: Outbox) -> Panel:
+    """The panel over the house whose letters go to the story's mail server."""
+    outbox.house = app.state.house = outbox.with_(public_url=ORIGIN).house
+    return Panel(app, outbox.house.store, outbox.cast, outbox.clock)

@@ -2,35 +2,16 @@
 
 import httpx
 import pytest
-from litestar import Litestar
 
-from control.app import create_app
-from control.settings import Settings
 from tenants.api_keys import SCOPES, ApiKey
 from tenants.letters import LetterKind, Stage
 from tenants.people import find_membership
-from tenants.store import Store
 from tests.cast import work_as
 from tests.control.mail.conftest import Outbox
 from tests.control.mail.post_office import PostOffice
 from tests.control.pages.visit import PANEL, Panel, words
 
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"])
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Litestar:
-    """The app, built once: each test gives it a house of its own."""
-    folder = tmp_path_factory.mktemp("app")
-    settings = Settings.load({"UNDERSTUDY_DATA_DIR": str(folder), "UNDERSTUDY_PUBLIC_URL": PANEL})
-    return create_app(settings, store=Store(f"sqlite:///{folder}/none.db"))
-
-
-@pytest.fixture
-def panel(app: Litestar, outbox: Outbox) -> Panel:
-    """The panel over the house whose letters go to the story's mail server."""
-    outbox.house = app.state.house = outbox.with_(public_url=PANEL).house
-    return Panel(app, outbox.house.store, outbox.cast, outbox.clock)
 
 
 LINKS = {"link": f"{PANEL}/reset/secret-of-the-link"}
