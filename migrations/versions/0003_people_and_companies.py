@@ -317,6 +317,8 @@ def _indexes() -> None:
     _where("ix_letters_failed", "letters", ["tenant_id", "id"], "failed_at IS NOT NULL")
     op.create_index("ix_letters_tenant", "letters", ["tenant_id", "id"])
     _where("ix_numbers_live", "numbers", ["tenant_id", "e164"], "discarded_at IS NULL", True)
+    # Which tenants use an app: told when it leads elsewhere.
+    op.create_index("ix_logins_app", "logins", ["app_id", "tenant_id", "created_at"])
     op.create_index("ix_numbers_e164", "numbers", ["e164", "id"])
     op.create_index("ix_numbers_extension", "numbers", ["extension_id"])
     _where("ix_licences_seats", "licences", ["product_id", "tenant_id"], "discarded_at IS NULL")
