@@ -49,6 +49,8 @@ KNOWS: Mapping[str, People] = {
 
 ITS_SUBJECT: Mapping[str, People] = {"Bakery": frozenset({"Bea"}), "Dairy": frozenset({"Dan"})}
 """Whose key, browser or stood-in self the place's record is."""
+WHO_IS_BOUND: Mapping[str, People] = {"Bakery": frozenset({"Opal"}), "Dairy": frozenset({"Paul"})}
+"""Who stands in by the place's binding."""
 WHOLE_TREE = frozenset({"Ada", "Axel"})
 
 IN = frozenset({200, 201, 204, 303, 409, 422})
@@ -421,8 +423,8 @@ PAGES = {
     # Proposed to somebody else: for everybody but them it is not here
     # A profile in a company below: Boris is in it, Bruno and the auditors are not above it
     "POST /companies/{tenant_id}/profile": may(STANDS_IN, but={"Boris": 422, "Bruno": 403}),
-    "POST /bindings/{binding_id}/accept": may(EVERYBODY, only={}),
-    "POST /bindings/{binding_id}/decline": may(EVERYBODY, only={}),
+    "POST /bindings/{binding_id}/accept": may(EVERYBODY, only=WHO_IS_BOUND),
+    "POST /bindings/{binding_id}/decline": may(EVERYBODY, only=WHO_IS_BOUND),
     # Undo of one's own release, and nobody released this one
     "POST /bindings/{binding_id}/again": may(STANDS_IN, only={}),
     "GET /users/{user_id}/bindings": may(SEES),
