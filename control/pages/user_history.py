@@ -1,4 +1,4 @@
-"""The History tab of a user: the person, their memberships and their bindings, as far as the reader sees."""
+"""The History tab of a user: the person, their memberships, bindings and factors, as far as the reader sees."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,8 +13,11 @@ from control.pages.parts.session import Session
 from control.pages.parts.user_tabs import crumbs, user_tabs
 from control.shell import page
 from control.visitor import Visitor
+from tenants.email_changes import EmailChange
+from tenants.passkeys import Passkey
 from tenants.people import Membership, find_user
 from tenants.roles import Permission
+from tenants.second_factors import Totp
 
 BINDINGS = 500
 """How many of the person's latest bindings are told of here; all of them stand in History."""
@@ -28,6 +31,9 @@ async def history(request: Request[Visitor, Any, Any], session: Session, user_id
     latest = sa.select(Binding.id).where(Binding.user_id == user.id).order_by(Binding.id.desc()).limit(BINDINGS)
     bound = await session.scalars(latest)
     also = [*(("memberships", number) for number in places), *(("bindings", number) for number in bound)]
+    for kind in (EmailChange, Totp, Passkey):
+        theirs = await session.scalars(sa.select(kind.id).where(kind.user_id == user.id))
+        also += [(kind.__tablename__, number) for number in theirs]
     past = await past_of(request, session, "users", user.id, also=also)
     return page(
         request,

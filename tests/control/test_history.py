@@ -8,6 +8,7 @@ from io import StringIO
 import pytest
 import sqlalchemy as sa
 
+from control.pages.parts.history import ADDRESSES
 from tenants import history
 from tenants.people import Membership, User
 from tenants.phones import Extension, Licence, Product, find_extension
@@ -48,6 +49,21 @@ async def test_a_reference_is_told_by_name_and_a_record_without_one_too(pages: H
     assert "User empty → now Bruno Brook" in said
     bea = pages.cast.extension("Bakery", "201").id
     assert "gave the licence Softphone for 201" in await (await pages.visit("Boris")).read(f"/extensions/{bea}/history")
+
+
+async def test_a_licence_keeps_the_name_it_had_when_it_was_taken_back(pages: House) -> None:
+    line = pages.cast.extension("Bakery", "201").id
+    async with work_as(pages.store, pages.cast.actor("Boris"), pages.clock.now) as session:
+        for licence in await session.scalars(sa.select(Licence).where(Licence.extension_id == line)):
+            await licence.withdraw(session, pages.clock.now)
+    said = await (await pages.visit("Boris")).read(f"/extensions/{line}/history")
+    assert "Boris Birch took back the licence Softphone for 201" in said
+    assert "Boris Birch took back the licence Desk for 201" in said
+
+
+async def test_every_record_that_history_leads_to_has_a_page(pages: House) -> None:
+    found = [route.path for route in pages.panel.app.routes]
+    assert [kind for kind, prefix in ADDRESSES.items() if not any(f"{prefix}{{" in path for path in found)] == []
 
 
 async def test_a_secret_is_only_said_to_have_changed(pages: House) -> None:

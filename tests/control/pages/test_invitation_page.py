@@ -22,7 +22,12 @@ async def test_it_tells_who_was_invited_by_whom_and_what_became_of_it(panel: Pan
     number = await offered(panel)
     boris = await panel.visit("Boris", f"/invitations/{number}")
     said = words(boris.shown)
-    for part in ("bo@new.example", "Prepared", "Invited by Boris Birch", "Boris Birch prepared an invitation for bo@new.example"):
+    for part in (
+        "bo@new.example",
+        "Prepared",
+        "Invited by Boris Birch",
+        "Boris Birch prepared an invitation for bo@new.example",
+    ):
         assert part in said
     await boris.send(f"/invitations/{number}/revoke")
     said = words(await boris.open(f"/invitations/{number}"))
