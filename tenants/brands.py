@@ -72,8 +72,16 @@ async def brand_of(session: AsyncSession | AsyncConnection, path: str) -> Brand:
 
 async def set_brand(session: AsyncSession, tenant: Tenant, wanted: Mapping[str, Any]) -> None:
     """Set these parts of the tenant's own brand; None takes one back, so that it is inherited again."""
-    checks = {"name": _name, "hue": _hue, "support": _support, "logo": _logo}
-    await tenant.change(session, **{f"brand_{part}": checks[part](value) for part, value in wanted.items()})
+    await tenant.change(session, **{f"brand_{part}": _checked(part, value) for part, value in wanted.items()})
+
+
+def _checked(part: str, value: Any) -> str | int | None:
+    """One part as it is kept; an empty one is none. A logo is named by the hash that `Logo.keep` gave."""
+    if part == "hue":
+        return _hue(value)
+    if part == "support":
+        return _support(value)
+    return _name(value) if part == "name" else value
 
 
 def _name(value: str | None) -> str | None:
@@ -81,7 +89,7 @@ def _name(value: str | None) -> str | None:
 
 
 def _hue(value: int | None) -> int | None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < HUES):
+    if value is not None and not 0 <= value < HUES:
         raise Invalid("A hue is a whole number of degrees, from 0 to 359.", field="hue")
     return value
 
@@ -91,10 +99,6 @@ def _support(value: str | None) -> str | None:
     if len(text) > SUPPORT_LENGTH:
         raise Invalid(f"A support contact has at most {SUPPORT_LENGTH} characters.", field="support")
     return text or None
-
-
-def _logo(value: str | None) -> str | None:
-    return value
 
 
 def contact_href(text: str) -> str | None:
