@@ -112,7 +112,7 @@ def _sit_down(visitor: Visitor, sign_in: SignIn, identities: list[Identity]) -> 
 
 
 async def look_around(session: AsyncSession, visitor: Visitor) -> None:
-    """What a page shows around itself: the reader's own settings, the amber bar, the brand. A login without a page does not."""
+    """What a page shows around itself: the reader's own settings, the amber bar, the brand. A bare login does not."""
     if visitor.sign_in is not None:
         visitor.user = await session.get(User, visitor.sign_in.user_id)
         for binding in await open_bindings(session, visitor.sign_in.user_id):

@@ -1,6 +1,7 @@
 """A binding proposed to a colleague: to whom one may, and the letter that tells them."""
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -39,6 +40,7 @@ async def tell_of_proposal(house: House, session: AsyncSession, actor: Actor, bi
     """Write to whom it was proposed: who proposes that their apps open as whom, and that they decide."""
     user = await session.get_one(User, binding.user_id)
     place = await session.get_one(Membership, binding.membership_id)
+    said: dict[str, Any] = {"until": binding.ends_at.isoformat() if binding.ends_at else "", "reason": binding.reason}
     await house.letter(
         session,
         LetterKind.BINDING_PROPOSED,
@@ -49,6 +51,5 @@ async def tell_of_proposal(house: House, session: AsyncSession, actor: Actor, bi
         link=house.link(f"/users/{user.id}/bindings"),
         extension=f"{binding.number}, {binding.subject_name}",
         tenant=binding.tenant_name,
-        **({"until": binding.ends_at.isoformat()} if binding.ends_at else {}),
-        **({"reason": binding.reason} if binding.reason else {}),
+        **{name: word for name, word in said.items() if word},
     )
