@@ -355,7 +355,7 @@ PAGES = {
     # For somebody with a passkey; what was sent is not enough
     "GET /users/{user_id}/security/disable": may(ADMINS, 200),
     "POST /users/{user_id}/security/disable": may(
-        ADMINS, 409, sent={"checked": "1", "reason": "By phone, known voice"}
+        ADMINS, 422, sent={"checked": "1", "reason": "By phone, known voice"}
     ),
     "GET /users/{user_id}/accesses": may(READS_HISTORY),
     # Phones
