@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -33,9 +32,17 @@ async def tell_app_changed(
     speakers = [each for each in await who_speaks_for(session, using[:MOST]) if each.user_id != mine]
     for each in speakers:
         user = each.user
-        said: dict[str, Any] = {"app": app.name, "who": actor.standing.shown_name, "link": house.link(f"/apps/{app.id}")}
-        said["what"] = ", ".join(_named(name, user.locale) for name in ADDRESSES if name in changed)
-        await house.letter(session, LetterKind.APP_CHANGED, reader(user), each.tenant_id, now, **said)
+        await house.letter(
+            session,
+            LetterKind.APP_CHANGED,
+            reader(user),
+            each.tenant_id,
+            now,
+            app=app.name,
+            who=actor.standing.shown_name,
+            what=", ".join(_named(name, user.locale) for name in ADDRESSES if name in changed),
+            link=house.link(f"/apps/{app.id}"),
+        )
     return len(speakers)
 
 
