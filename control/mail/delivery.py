@@ -22,6 +22,8 @@ CONNECT_WITHIN = 15.0
 """Seconds for the way to the server: its name, TLS and the login."""
 HAND_OVER_WITHIN = 45.0
 """Seconds for one letter."""
+GOODBYE_WITHIN = 2.0
+"""Seconds: the letters are theirs already."""
 SAID = 160
 """Characters that are kept of what a server said."""
 
@@ -125,7 +127,7 @@ class Smtp:
         """Say goodbye, if there is still somebody to say it to."""
         if self._client is not None and self._client.is_connected:
             with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
-                async with asyncio.timeout(CONNECT_WITHIN):
+                async with asyncio.timeout(GOODBYE_WITHIN):
                     await self._client.quit()
         self._drop()
 
