@@ -249,11 +249,19 @@ async def count_failure(session: AsyncSession, attempt: Attempt, user: User | No
     place = user.home_tenant_id if user else None
     named = ("users", str(user.id), user.name) if user else None
     await _sum_up(session, attempt, minute, place, named)
-    count = await count_one(session, attempt, now)
-    if count in {1, FAILURES_OF_PAIR}:
-        verb = Verb.SIGN_IN_FAILED if count == 1 else Verb.SIGN_IN_THROTTLED
-        record(session, verb, None, place=place, named=named, network=attempt.network)
+    if await count_one(session, attempt, now) == 1:
+        record(session, Verb.SIGN_IN_FAILED, None, place=place, named=named, network=attempt.network)
+    if await _lately(session, attempt, now) == FAILURES_OF_PAIR:
+        record(session, Verb.SIGN_IN_THROTTLED, None, place=place, named=named, network=attempt.network)
     await session.flush()
+
+
+async def _lately(session: AsyncSession, attempt: Attempt, now: datetime) -> int:
+    """The failures of this account from this network in the window: at so many, the door shuts."""
+    rows = Failure.__table__
+    pair = sa.and_(rows.c.account == attempt.account, rows.c.network == attempt.network)
+    counted = sa.select(sa.func.sum(rows.c.count)).where(pair, rows.c.minute > now - WINDOW)
+    return int((await session.execute(counted)).scalar_one() or 0)
 
 
 def _minute(now: datetime) -> datetime:

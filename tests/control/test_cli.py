@@ -22,7 +22,9 @@ from control.set_up import set_up, set_up_token
 from control.settings import Settings
 from tenants.api_keys import PREFIX, ApiKey
 from tenants.credentials import digest, verify_password
+from tenants.factors import keep_flag
 from tenants.invitations import Invitation
+from tenants.passkeys import Passkey
 from tenants.people import Membership, User, find_membership, find_user
 from tenants.phones import Extension, PhoneSystem
 from tenants.reach import ROOT
@@ -242,6 +244,22 @@ async def test_an_admin_who_was_shut_out_comes_back(terminal: Terminal, store: S
     assert (spell.ended_at is None, spell.ended_cause) == (False, "recovered")
     [password] = re.findall(r"this once: (\S+)", said.out)
     assert (await verify_password(password, membership.user.password_hash))[0]
+
+
+async def test_a_lost_second_factor_is_no_way_out_for_good(terminal: Terminal, store: Store, cast: Cast) -> None:
+    async with house_work(store) as session:
+        axel = await find_user(session, cast.user("Axel").id)
+        lost = {"name": "Lost", "credential_id": "lost", "public_key": "key", "sign_count": 0, "transports": []}
+        passkey = await Passkey.add(session, axel, now=NOW, **lost)
+        await keep_flag(session, axel, NOW)
+    said = await terminal("admin", "recover", "axel@acme.example")
+    assert "The second factors are gone" in said.out
+    async with house_work(store) as session:
+        axel = await find_user(session, axel.id)
+        assert (axel.second_factor, axel.factors_reset_at is None) == (False, False)
+        assert (await session.get_one(Passkey, passkey.id)).discarded_at is not None
+        told = await session.scalars(sa.select(Entry.verb).where(Entry.actor_name == "system: command line"))
+        assert {"user.factors_reset", "factor.passkey_removed"} <= set(told)
 
 
 async def test_only_who_was_in_the_platform_is_recovered(terminal: Terminal) -> None:

@@ -10,6 +10,7 @@ from tenants.people import User
 from tenants.refusals import TooMany
 from tenants.sign_in import (
     FAILURES_OF_ACCOUNT,
+    FAILURES_OF_CODE,
     FAILURES_OF_NETWORK,
     FAILURES_OF_PAIR,
     FRESH,
@@ -227,6 +228,24 @@ async def test_a_flood_leaves_few_entries(guesser: Guesser, clock: Clock) -> Non
     ]
     sums = [details for _, details in said if "times" in details]
     assert [each["times"] for each in sums] == [50]
+
+
+async def test_the_threshold_is_told_however_slowly_somebody_guesses(guesser: Guesser, clock: Clock) -> None:
+    for _ in range(FAILURES_OF_PAIR):
+        await guesser.fails("Bea")
+        clock.pass_(minutes=1)
+    assert [verb for verb, _ in await guesser.entries()].count("sign_in.throttled") == 1
+
+
+async def test_wrong_codes_of_strangers_are_held_back_sooner(guesser: Guesser, store: Store, cast: Cast) -> None:
+    """Whoever gets to the second step knows the password: twenty codes from everywhere are enough."""
+    bea = cast.user("Bea").id
+    async with house_work(store) as session:
+        for number in range(FAILURES_OF_CODE):
+            await count_failure(session, Attempt.of_code(bea, f"198.51.100.{number}"), None, NOW)
+        with pytest.raises(TooMany):
+            await hold_back(session, Attempt.of_code(bea, "203.0.113.5"), NOW)
+    assert not await guesser.held_back("Bea", "203.0.113.5")
 
 
 async def test_a_sum_is_told_once(guesser: Guesser, clock: Clock) -> None:

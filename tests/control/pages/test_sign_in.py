@@ -15,7 +15,7 @@ from bindings.login import Login
 from control.cast import PASSWORD
 from control.pages.parts.cookies import let_in, see_out
 from tenants.people import Membership, User
-from tenants.sign_in import FAILURES_OF_PAIR, SignIn
+from tenants.sign_in import FAILURES_OF_ACCOUNT, FAILURES_OF_PAIR, Attempt, SignIn, count_failure
 from tenants.trail import Entry, record
 from tenants.verbs import Verb
 from tests.cast import bind, house_work
@@ -151,6 +151,17 @@ async def test_guessing_is_held_back_and_told_when_to_come_again(panel: Panel) -
     assert (await elsewhere.sign_in("pia@pine.example")).status_code == 303
     panel.clock.pass_(minutes=20)
     assert (await browser.sign_in("pia@pine.example")).status_code == 303
+
+
+async def test_c25_strangers_everywhere_do_not_lock_pia_out_where_she_was_before(panel: Panel) -> None:
+    await panel.visit("Pia")
+    async with house_work(panel.store, panel.clock.now) as session:
+        pia = await session.get_one(User, panel.cast.user("Pia").id)
+        for number in range(FAILURES_OF_ACCOUNT):
+            attempt = Attempt.of("pia@pine.example", f"198.51.100.{number}")
+            await count_failure(session, attempt, pia, panel.clock.now)
+    assert (await panel.stranger("203.0.113.5").sign_in("pia@pine.example")).status_code == 429
+    assert (await panel.stranger().sign_in("pia@pine.example")).status_code == 303
 
 
 async def test_guessing_in_parallel_is_counted_too(panel: Panel) -> None:
