@@ -50,7 +50,7 @@ async def with_a_device(cora: Person) -> None:
     await machine.send("WebAuthn.addVirtualAuthenticator", {"options": DEVICE})
 
 
-async def test_cora_uses_a_passkey_and_then_an_app(somebody: Opening, expect_usable: Check) -> None:
+async def test_cora_uses_a_passkey_and_an_app_and_loses_both(somebody: Opening, expect_usable: Check) -> None:
     cora = await somebody("Cora")
     await with_a_device(cora)
     page = cora.panel
@@ -71,7 +71,10 @@ async def test_cora_uses_a_passkey_and_then_an_app(somebody: Opening, expect_usa
     key = await sets_up_an_app(cora, expect_usable)
     await sign_out(cora)
     await signs_in_by_code(cora, key, expect_usable)
-    await removes_both(cora, expect_usable)
+    await looks_at_removing(cora, expect_usable)
+    clara = await somebody("Clara")
+    await lets_her_back_in(clara, cora, expect_usable)
+    await is_asked_to_set_up_another(cora)
 
 
 async def signs_in_by_passkey(cora: Person) -> None:
@@ -114,12 +117,39 @@ async def signs_in_by_code(cora: Person, key: str, expect_usable: Check) -> None
     await page.wait_for_url("**/home")
 
 
-async def removes_both(cora: Person, expect_usable: Check) -> None:
+async def looks_at_removing(cora: Person, expect_usable: Check) -> None:
     page = cora.panel
     await page.goto("/account/second-factor/app/remove")
     await expect_usable(page, "remove the app")
-    await page.get_by_role("button", name="Remove").click()
     await page.goto("/account/passkeys")
     await page.get_by_role("link", name="Remove the passkey Clinic desk").click()
-    await page.get_by_role("button", name="Remove", exact=True).click()
-    await expect(page.get_by_label("Name of the passkey Clinic desk")).to_have_count(0)
+    await expect(page.get_by_role("heading", name="Remove the passkey Clinic desk?")).to_be_visible()
+    await expect_usable(page, "remove a passkey")
+
+
+async def lets_her_back_in(clara: Person, cora: Person, expect_usable: Check) -> None:
+    """Cora lost phone and laptop, and called. Clara knows her voice."""
+    page = clara.panel
+    await clara.sign_in()
+    await page.goto("/users?q=cora")
+    await page.get_by_role("link", name=cora.name).first.click()
+    await page.get_by_role("link", name="Security", exact=True).click()
+    await expect_usable(page, "user security on")
+    await page.get_by_role("link", name="Disable 2FA").click()
+    await expect(page.get_by_role("heading", name=f"Disable the second factors of {cora.name}?")).to_be_visible()
+    await expect_usable(page, "disable 2FA")
+    await page.get_by_label("I checked who is asking by another way than e-mail.").check()
+    await page.get_by_label("How you checked").fill("She called, I know her voice")
+    await page.get_by_label("Their address, typed").fill(cora.email)
+    await page.get_by_role("button", name="Disable 2FA").click()
+    await expect(page.get_by_text("the next sign-in asks to set up new ones")).to_be_visible()
+
+
+async def is_asked_to_set_up_another(cora: Person) -> None:
+    page = cora.panel
+    await page.goto("/account")
+    assert "/sign-in" in page.url, "she is signed out everywhere"
+    await cora.sign_in()
+    await expect(page.get_by_text("Your second factors were taken away")).to_be_visible()
+    await page.get_by_role("button", name="Not now").click()
+    await page.wait_for_url("**/home")
