@@ -8,6 +8,8 @@ from tenants.tree import Tenant
 from tests.cast import bind, work_as
 from tests.control.api.conftest import Api
 
+pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+
 WHY = "Ticket 4417, no ring"
 
 
