@@ -7,6 +7,7 @@ import phonenumbers
 import sqlalchemy as sa
 from babel.core import get_global
 from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResult
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
@@ -98,9 +99,13 @@ class InboundNumber(Record, Audited):
             extension_id=_own_extension(tenant.id, extension),
             created_at=now,
         )
-        session.add(made)
-        record(session, Verb.NUMBER_CREATED, made)
-        await session.flush()
+        try:
+            async with session.begin_nested():
+                session.add(made)
+                record(session, Verb.NUMBER_CREATED, made)
+                await session.flush()
+        except IntegrityError as error:  # somebody else added it at this moment
+            raise Invalid(f"{international(e164)} is here already.", field="number") from error
         return made
 
     async def change(self, session: AsyncSession, **fields: Any) -> None:

@@ -1,5 +1,7 @@
 """Inbound numbers: written in any way, single within a company, and routed to its own extensions alone."""
 
+import asyncio
+
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -111,6 +113,19 @@ async def test_the_same_number_twice_in_one_company_is_refused_until_the_first_i
         await first.undiscard(session)
         with pytest.raises(Conflict):
             await first.undiscard(session)
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_two_who_add_the_same_number_at_once(store: Store, cast: Cast) -> None:
+    async def once() -> str:
+        try:
+            async with work_as(store, cast.actor("Boris")) as session:
+                await add(session, cast, "Bakery")
+        except Invalid as refusal:
+            return refusal.field or ""
+        return "added"
+
+    assert sorted(await asyncio.gather(once(), once())) == ["added", "number"]
 
 
 async def test_it_rings_only_at_an_extension_of_its_own_company(store: Store, cast: Cast) -> None:
