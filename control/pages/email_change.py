@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from control.pages.parts.account_page import myself
 from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
-from control.pages.parts.session import Session, changing
+from control.pages.parts.session import Session, acting, changing, house_of
 from control.pages.parts.unseen_changes import Unseen, unseen_changes
 from control.pages.parts.user_tabs import crumbs
 from control.shell import page, see_other
@@ -16,11 +16,10 @@ from control.speech import speech
 from control.visitor import Visitor
 from control.writing.addresses import ask_change
 from control.writing.resets import send_reset
-from tenants.actor import Actor
 from tenants.email_changes import pending_change
 from tenants.password_resets import require_resettable
 from tenants.people import User, find_user, require_rank_everywhere
-from tenants.refusals import Conflict, Invalid, OutOfReach, Refusal
+from tenants.refusals import Conflict, Invalid, Refusal
 from tenants.roles import Permission
 
 Asked = Request[Visitor, Any, Any]
@@ -41,7 +40,7 @@ async def change_own(request: Asked) -> Response[Any]:
         async with changing(request) as session:
             user = await myself(request, session)
             change = await ask_change(
-                request.app.state.house, session, acting(request), user, fields.text("email"), request.user.now
+                house_of(request), session, acting(request), user, fields.text("email"), request.user.now
             )
     except (Invalid, Conflict) as refusal:
         async with changing(request) as session:
@@ -76,7 +75,7 @@ async def change_theirs(request: Asked, user_id: Id) -> Response[Any]:
             return their_page(request, user, unseen, fields)
         try:
             change = await ask_change(
-                request.app.state.house, session, acting(request), user, fields.text("email"), request.user.now
+                house_of(request), session, acting(request), user, fields.text("email"), request.user.now
             )
         except Invalid as refusal:
             return their_page(request, user, unseen, fields, refusal)
@@ -98,7 +97,7 @@ async def have_reset_sent(request: Asked, session: Session, user_id: Id) -> Resp
     """A reset letter to their verified address. Whoever has it sent never sees its link."""
     user, actor, now = await find_user(session, user_id), acting(request), request.user.now
     await require_resettable(session, actor, user, now)
-    await send_reset(request.app.state.house, session, user, now, who=actor.standing.shown_name)
+    await send_reset(house_of(request), session, user, now, who=actor.standing.shown_name)
     said = speech(request)("A letter to %(email)s is on its way. Its link is good for an hour.")
     return see_other(request, f"/users/{user_id}", say=said % {"email": user.email})
 
@@ -109,13 +108,6 @@ async def cancel(session: AsyncSession, user: User, request: Asked) -> None:
     if change is None:
         raise Conflict("No change of the address is under way.")
     await change.cancel(session, request.user.now)
-
-
-def acting(request: Asked) -> Actor:
-    """Who acts. The door has let nobody pass without an actor."""
-    if request.user.actor is None:
-        raise OutOfReach
-    return request.user.actor
 
 
 async def own_page(

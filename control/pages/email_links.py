@@ -9,6 +9,7 @@ from control.doors import ANYONE
 from control.house import House
 from control.pages.parts.cookies import remember_visit, visiting
 from control.pages.parts.fields import read_fields
+from control.pages.parts.session import house_of
 from control.shell import page
 from control.speech import speech
 from control.visitor import Visitor
@@ -104,12 +105,6 @@ async def redeemed(session: AsyncSession, secret: str, purpose: Purpose, request
 def letter_reader(request: Asked) -> Actor:
     """Whoever reads the letter: nobody asks who they are."""
     return Actor.house("link of a letter", request.user.origin)
-
-
-def house_of(request: Asked) -> House:
-    """The house at whose door this is."""
-    house: House = request.app.state.house
-    return house
 
 
 def drawn(request: Asked, what: str, change: EmailChange | None = None, **context: Any) -> Response[Any]:

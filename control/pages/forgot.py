@@ -12,6 +12,7 @@ from control.house import House
 from control.pages.parts.cookies import remember_visit, see_out, visiting
 from control.pages.parts.fields import Fields, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
+from control.pages.parts.session import house_of
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
@@ -40,7 +41,7 @@ async def ask(request: Request[Visitor, Any, Any]) -> Response[Any]:
 async def have_letter_sent(request: Request[Visitor, Any, Any]) -> Response[Any]:
     """The same answer at the same moment for every address: it is looked up when the answer has gone."""
     fields, visitor = await read_fields(request), request.user
-    house: House = request.app.state.house
+    house = house_of(request)
     email = fields.text("email")
     try:
         actor = Actor.house("forgotten password", visitor.origin)
@@ -69,7 +70,7 @@ async def write_if_known(house: House, visitor: Visitor, email: str) -> None:
 @get("/reset/{secret:str}", may=ANYONE, outlives=True, include_in_schema=False)
 async def look(request: Request[Visitor, Any, Any], secret: str) -> Response[Any]:
     """The form, while the link is good; opening it spends nothing."""
-    house, visitor = request.app.state.house, request.user
+    house, visitor = house_of(request), request.user
     actor = Actor.house("forgotten password", visitor.origin)
     async with house.store.work(actor, EVERYWHERE, visitor.now, writes=False) as session:
         link = await Link.look(session, secret, Purpose.RESET, visitor.now)
@@ -80,7 +81,7 @@ async def look(request: Request[Visitor, Any, Any], secret: str) -> Response[Any
 async def set_new(request: Request[Visitor, Any, Any], secret: str) -> Response[Any]:
     """A new password, once. Nobody is signed in by it: who has a second factor still shows it."""
     fields, visitor = await read_fields(request), request.user
-    house: House = request.app.state.house
+    house = house_of(request)
     try:
         check_strength(fields.text("password"))
         password_hash = await hash_password(fields.text("password"))

@@ -9,13 +9,12 @@ from sqlalchemy.orm import joinedload
 
 from control.pages.parts.asked import filters_in, matching, one_of, words_in
 from control.pages.parts.fields import Id, read_fields
-from control.pages.parts.session import Session, changing
+from control.pages.parts.session import Session, acting, changing, house_of
 from control.paging import page_of
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
 from control.writing.invitations import send_invitations
-from tenants.actor import Actor
 from tenants.invitations import MOST_AN_HOUR, Invitation, allowance, sent_with
 from tenants.refusals import OutOfReach
 from tenants.roles import Permission, Role, grants
@@ -110,7 +109,7 @@ async def send_all(request: Asked) -> Response[Any]:
 
 async def send_chunk(request: Asked, params: dict[str, str], after: int) -> list[int]:
     """Send the next few beyond that id, in one transaction; which they were. It never comes to the same one twice."""
-    house, actor, now = request.app.state.house, acting(request), request.user.now
+    house, actor, now = house_of(request), acting(request), request.user.now
     async with changing(request) as session:
         most = min(CHUNK, await allowance(session, actor, now))
         next_few = unsent(request, params).where(Invitation.id > after).order_by(Invitation.id).limit(most)
@@ -126,7 +125,7 @@ async def resend(request: Asked, session: Session, invitation_id: Id) -> Respons
     """A new letter with a new link, good for 7 days; the old link is dead."""
     invitation = await find_invitation(session, invitation_id)
     together = await sent_with(session, invitation)
-    await send_invitations(request.app.state.house, session, acting(request), together, request.user.now)
+    await send_invitations(house_of(request), session, acting(request), together, request.user.now)
     said = speech(request)("Sent. The letter to %(email)s holds a new link, good for 7 days.")
     return see_other(request, "/invitations", say=said % {"email": invitation.email})
 
@@ -141,7 +140,7 @@ async def make_link(request: Asked, session: Session, invitation_id: Id) -> Resp
         "invitations/link.html",
         title=speech(request)("A link for %(name)s") % {"name": invitation.name},
         invitation=invitation,
-        link=request.app.state.house.link(f"/join/{secret}"),
+        link=house_of(request).link(f"/join/{secret}"),
     )
 
 
@@ -160,13 +159,6 @@ async def find_invitation(session: AsyncSession, invitation_id: int) -> Invitati
     if invitation is None:
         raise OutOfReach
     return invitation
-
-
-def acting(request: Asked) -> Actor:
-    """Who acts. The door has let nobody pass without an actor."""
-    if request.user.actor is None:
-        raise OutOfReach
-    return request.user.actor
 
 
 ROUTES = [every, ask_to_send, send_all, resend, make_link, revoke]

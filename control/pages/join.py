@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.joining import Joined, join, newcomer
 from control.doors import ANYONE
-from control.house import House
 from control.pages.parts.cookies import let_in, remember_visit, visiting
 from control.pages.parts.entering import destination, enter
 from control.pages.parts.fields import Fields, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
 from control.pages.parts.offers import Offer, Way, offer_of
+from control.pages.parts.session import house_of
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
@@ -24,7 +24,7 @@ from tenants.actor import Actor
 from tenants.credentials import check_strength, hash_password
 from tenants.people import User
 from tenants.reach import Reach
-from tenants.refusals import Conflict, Invalid
+from tenants.refusals import Conflict, Invalid, NotPermitted
 from tenants.text import named
 
 EVERYWHERE = Reach.everywhere("join")
@@ -94,16 +94,26 @@ async def come_in(
         async with house.store.work(actor, EVERYWHERE, visitor.now) as session:
             offer = await offer_of(session, visitor, token, hold=True)
             if offer.way is Way.CONFIRM and offer.reader is not None:
-                joined = await join(session, offer.invitations, offer.reader, visitor.now)
+                joined = await joined_or_void(session, offer, offer.reader, visitor)
                 return welcome(request, joined, destination("", visitor.identity))
             if offer.way is not Way.CHOOSE_PASSWORD or password_hash is None:
                 return draw(request, token, offer)
             user = await newcomer(session, offer.invitations[0], fields.text("name"), password_hash, visitor.now)
-            joined = await join(session, offer.invitations, user, visitor.now)
+            joined = await joined_or_void(session, offer, user, visitor)
             return await signed_in(request, session, user, joined)
+    except NotPermitted:
+        return draw(request, token, Offer(Way.VOID))
     except IntegrityError:
         # Two letters to one address were taken up at the same moment: the other one was first.
         raise Conflict("Somebody came in with this address just now. Open the link once more.") from None
+
+
+async def joined_or_void(session: AsyncSession, offer: Offer, user: User, visitor: Visitor) -> Joined:
+    """What came of it. NotPermitted, and nothing was done, where the senders may not bring back what had ended."""
+    joined = await join(session, offer.invitations, user, visitor.now)
+    if not joined.memberships:
+        raise NotPermitted("Whoever sent this may not bring back what ended there.", rule="level")
+    return joined
 
 
 async def signed_in(
@@ -123,7 +133,7 @@ def welcome(request: Request[Visitor, Any, Any], joined: Joined, onward: str) ->
     """Where they joined, and what was not to be had."""
     _ = speech(request)
     places = ", ".join(membership.tenant.name for membership in joined.memberships)
-    said = [_("You are in %(tenant)s now.") % {"tenant": places}] if places else []
+    said = [_("You are in %(tenant)s now.") % {"tenant": places}]
     gone = _("Extension %(number)s was given to somebody else meanwhile.")
     said += [gone % {"number": number} for number in joined.extensions_gone]
     return see_other(request, onward, say=" ".join(said))
@@ -154,12 +164,6 @@ def draw(
     )
     remember_visit(request, answer, seed)
     return answer
-
-
-def house_of(request: Request[Visitor, Any, Any]) -> House:
-    """The house at whose door this is."""
-    house: House = request.app.state.house
-    return house
 
 
 ROUTES = [look, take_up, have_letter_sent]

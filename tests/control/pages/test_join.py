@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from bindings import endings
 from tenants.actor import Actor, Identity
 from tenants.api_keys import ApiKey
-from tenants.credentials import hash_password
+from tenants.credentials import hash_password, verify_password
 from tenants.identities import live_identities
 from tenants.invitations import MOST_AN_HOUR, Invitation
 from tenants.letters import LetterKind
@@ -22,7 +22,7 @@ from tenants.sign_in import SignIn
 from tenants.trail import Entry, record
 from tenants.tree import Scope, Tenant
 from tenants.verbs import Verb
-from tests.cast import NOW, ORIGIN, house_work, work_as
+from tests.cast import NOW, ORIGIN, PASSWORD, house_work, work_as
 from tests.control.pages.post import letters_to, link_to, newest_to
 from tests.control.pages.visit import Panel, Visit, words
 
@@ -354,7 +354,7 @@ async def test_who_left_comes_back_as_far_as_the_inviter_may(panel: Panel, ender
     await invite(panel, "Boris", "ben@bakery.example", role="supervisor")
     path = await letter(panel, "ben@bakery.example")
     visit = await panel.visit("Ben", path, at="Clinic")
-    await visit.send(path)
+    assert (await visit.send(path)).status_code == (303 if comes_back else 403)
     assert ((await places_of(panel, "ben@bakery.example")).get("Bakery") == "supervisor") is comes_back
 
 
@@ -366,6 +366,18 @@ async def test_who_has_no_place_left_comes_back_by_the_letter_and_a_new_password
     _, answer = await come(panel, await letter(panel, "amos@bakery.example"), name="Amos Ames")
     assert answer.status_code == 303
     assert await places_of(panel, "amos@bakery.example") == {"Bakery": "auditor"}
+
+
+async def test_a_letter_that_cannot_bring_amos_back_leaves_his_password_alone(panel: Panel) -> None:
+    async with work_as(panel.store, panel.cast.actor("Olaf")) as session:
+        amos = await session.get_one(Membership, panel.cast.membership_id("Amos"))
+        await endings.discard_membership(session, panel.cast.actor("Olaf"), amos, NOW)
+    await invite(panel, "Boris", "amos@bakery.example", role="auditor")
+    _, answer = await come(panel, await letter(panel, "amos@bakery.example"))
+    assert (answer.status_code, VOID in words(answer)) == (403, True)
+    async with house_work(panel.store) as session:
+        user = await session.get_one(User, panel.cast.user("Amos").id)
+    assert (await verify_password(PASSWORD, user.password_hash))[0]
 
 
 async def test_an_extension_that_went_to_somebody_else_is_told_and_stays_theirs(panel: Panel) -> None:
