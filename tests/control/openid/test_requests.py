@@ -2,7 +2,8 @@
 
 from urllib.parse import urlencode
 
-from tests.cast import bind
+from tenants.tree import Tenant
+from tests.cast import bind, house_work
 from tests.control.openid.story import ISSUER, STATE, Client, Panel, app_of, next_of, told
 
 UNPROVEN: list[dict[str, str | None]] = [
@@ -142,3 +143,14 @@ async def test_max_age_counts_from_the_actors_proof(panel: Panel, softphone: Cli
     assert "code" in told(await pia.get(onward))
     panel.clock.pass_(minutes=30)
     assert (await pia.get(onward)).headers["location"].startswith("/sign-in")
+
+
+async def test_an_app_waits_for_the_second_factor_that_the_organization_asks_for(
+    panel: Panel, softphone: Client
+) -> None:
+    async with house_work(panel.store) as session:
+        pine = await session.get_one(Tenant, panel.cast.tenant("Pine").id)
+        await pine.change(session, policy_require_factor=1)
+    pia = await panel.sign_in("Pia")
+    assert (await softphone.ask(pia)).headers["location"].startswith("/account/second-factor?next=%2Foauth%2Fauthorize")
+    assert told(await softphone.ask(pia, prompt="none"))["error"] == "interaction_required"
