@@ -14,12 +14,22 @@ from tenants.trail import Entry
 from tenants.verbs import Verb
 from tests.authenticator import Device
 from tests.cast import house_work
+from tests.conftest import BACKENDS
 from tests.control.pages.factors import add_passkey, half_way, options_of, set_up_app
 from tests.control.pages.visit import Panel, Visit, words
 
 PIA = "pia@pine.example"
 STEP = "/sign-in/second-factor"
 ALONE = "/sign-in/passkey"
+
+ON_BOTH = pytest.mark.parametrize("backend", BACKENDS, indirect=True)
+"""Where two come at once, both databases are asked; else one is enough."""
+
+
+@pytest.fixture
+def backend(request: pytest.FixtureRequest) -> str:
+    """Which database a story runs on."""
+    return str(getattr(request, "param", "sqlite"))
 
 
 async def entries(panel: Panel, verb: Verb) -> list[Entry]:
@@ -51,6 +61,7 @@ async def at_sign_in(panel: Panel, device: Device) -> tuple[Visit, str]:
     return browser, device.get(options_of(browser, ALONE))
 
 
+@ON_BOTH
 async def test_pia_adds_a_passkey_and_signs_in_with_it_alone(panel: Panel) -> None:
     pia, device = await with_passkey(panel, "Pia")
     assert "Laptop" in (await pia.open("/account/passkeys")).text
@@ -102,6 +113,7 @@ async def test_the_passkey_as_a_proof(panel: Panel) -> None:
     assert made.status_code == 200
 
 
+@ON_BOTH
 async def test_an_answer_is_good_once_for_one_thing_in_one_browser(panel: Panel) -> None:
     pia, device = await with_passkey(panel, "Pia")
     browser, answer = await at_sign_in(panel, device)
@@ -153,6 +165,7 @@ async def test_nonsense_is_refused_in_plain_words(panel: Panel, answer: str) -> 
     assert (refused.status_code, "This passkey could not be checked." in words(refused)) == (422, True)
 
 
+@ON_BOTH
 async def test_a_counter_that_goes_back_is_refused_and_written_down(panel: Panel) -> None:
     _, device = await with_passkey(panel, "Pia")
     for _ in range(3):
