@@ -27,6 +27,7 @@ PAST_THE_FENCE = {
     # The reach of one kind of record, in terms of another's table
     "tenants/people.py": "a person is in reach by their memberships; rank is asked of all of them",
     "tenants/phones.py": "a member's phone system and licences are found by their extension",
+    "tenants/teams.py": "a member's teams are found by their places in them",
     "tenants/numbers.py": "a member's numbers are found by their extension",
     "tenants/seats.py": "limits set above the reader, and seats taken everywhere below a limit",
     "bindings/apps.py": "the apps of those above are everybody's below; a client id is single everywhere",
