@@ -71,6 +71,7 @@ def page(template: str = "{% extends 'base.html' %}", **context: Any) -> str:
         "crumbs": [{"href": "/companies/9", "label": "Dairy", "current": True, "switch": "/companies/9/siblings"}],
         "csrf": "token-of-pia",
         "acting_id": "12",
+        "profile_count": 1,
         "title": "2",
         "now": EVENING,
     }
