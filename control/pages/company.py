@@ -25,9 +25,10 @@ from control.paging import page_of
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
+from tenants.people import Membership
 from tenants.phones import PhoneSystem
 from tenants.refusals import Invalid, Refusal
-from tenants.roles import Permission
+from tenants.roles import ADMIN_ACCESS, Permission
 from tenants.trail import Entry
 from tenants.tree import Kind, Tenant, effective_policy, find_tenant
 
@@ -74,8 +75,21 @@ async def show_company(request: Request[Visitor, Any, Any], session: AsyncSessio
         children=children[:BELOW],
         more_children=len(children) > BELOW,
         policy=await effective_policy(session, tenant.path),
+        may_make_profile=await may_make_profile(session, request.user, tenant),
         counts=(await rows_of(session, [tenant]))[0],
     )
+
+
+async def may_make_profile(session: AsyncSession, visitor: Visitor, tenant: Tenant) -> bool:
+    """Whether "Create my profile in Zoo" is offered: to staff above a customer who have no place in it yet."""
+    who = visitor.identity
+    if who is None or who.role not in ADMIN_ACCESS or who.sponsor is not None or visitor.actor is None:
+        return False
+    below = tenant.kind == Kind.CUSTOMER and tenant.path != who.path and tenant.discarded_at is None
+    mine = sa.select(Membership.id).where(
+        Membership.user_id == who.user_id, Membership.tenant_id == tenant.id, Membership.discarded_at.is_(None)
+    )
+    return below and not visitor.actor.standing_in and (await session.scalars(mine)).first() is None
 
 
 @get("/companies/{tenant_id:int}/extensions", may=Permission.SEE_PHONES, outlives=False, include_in_schema=False)

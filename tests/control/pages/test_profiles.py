@@ -61,7 +61,10 @@ async def test_elsa_makes_her_profile_in_zoo_with_one_button_and_binds_to_zoe(pa
 
 async def test_elsas_profile_is_shown_with_where_she_comes_from(panel: Panel) -> None:
     elsa = await panel.visit("Elsa", f"/companies/{panel.cast.tenant('Zoo').id}")
+    assert "Create my profile in Zoo" in words(elsa.shown)
     await elsa.send(f"/companies/{panel.cast.tenant('Zoo').id}/profile")
+    await elsa.open(f"/companies/{panel.cast.tenant('Zoo').id}")
+    assert "Create my profile" not in words(elsa.shown)
     members = words(await elsa.open(f"/companies/{panel.cast.tenant('Zoo').id}/members"))
     assert f"{panel.cast.user('Elsa').name} (Elm)" in members
 
