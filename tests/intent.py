@@ -139,6 +139,7 @@ API = {
     "DELETE /api/v1/users/{user_id}/email": may(ADMINS, 409),
     "GET /api/v1/memberships": may(SEES, 200),
     "GET /api/v1/memberships/{membership_id}": may(SEES, 200),
+    "POST /api/v1/tenants/{tenant_id}/profile": may(STANDS_IN, 201, but={"Boris": 422, "Bruno": 403}),
     "POST /api/v1/memberships": may(ADMINS, 409, sent={"user": "$user", "tenant": "$tenant"}),
     "PATCH /api/v1/memberships/{membership_id}": may(ADMINS, 200, sent={"role": "supervisor"}),
     "POST /api/v1/memberships/{membership_id}/discard": may(ADMINS, 200),

@@ -86,6 +86,18 @@ async def create_membership(request: Asked, session: Session, data: JSONBody[New
     return shape_membership(made)
 
 
+@creates(
+    "/tenants/{tenant_id:int}/profile", may=Permission.STAND_IN, outlives=True, summary="Make your profile in a company"
+)
+async def make_profile(request: Asked, session: Session, tenant_id: PathId) -> MembershipShape:
+    """Your own user as operator in a customer's company below, for as long as your place above it is live.
+
+    It may stand in for the people there, where a rule asks for somebody of the very company, and manages nothing.
+    """
+    tenant = await find_tenant(session, tenant_id)
+    return shape_membership(await Membership.sponsor(session, acting(request), tenant, request.user.now))
+
+
 @alters("/memberships/{membership_id:int}", may=MANAGE, outlives=True, summary="Change a role")
 async def change_membership(
     request: Asked, session: Session, membership_id: PathId, data: JSONBody[MembershipChange]
@@ -136,6 +148,7 @@ ROUTES = [
     list_memberships,
     show_membership,
     create_membership,
+    make_profile,
     change_membership,
     discard_membership,
     undiscard_membership,
