@@ -10,7 +10,6 @@ from tests.cast import PASSWORD, house_work
 from tests.control.openid.story import Client, Panel, Tokens
 from tests.control.pages.visit import PANEL
 
-
 WITH_EXTENSION = {"Bea"}
 """Who has an extension to log in to the softphone with."""
 
