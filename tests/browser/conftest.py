@@ -11,8 +11,10 @@ from playwright.async_api import Browser, async_playwright
 
 from bindings.binding import Binding
 from tenants.people import Membership
+from tenants.roles import Role
 from tenants.store import Store
 from tests.browser.demo_process import REPOSITORY, Demo, running_demo
+from tests.browser.newcomers import Newcomer, settle
 from tests.browser.person import Person
 from tests.cast import Cast, house_work, read_cast, work_as
 
@@ -29,6 +31,7 @@ ARGUMENTS = (
 )
 
 Opening = Callable[..., Awaitable[Person]]
+Making = Callable[..., Awaitable[Newcomer]]
 
 
 @pytest.fixture(scope="session")
@@ -86,12 +89,17 @@ async def release_everybody(demo: Demo, cast: Cast) -> None:
 
 @pytest.fixture
 async def somebody(demo: Demo, chromium: Browser, cast: Cast) -> AsyncIterator[Opening]:
-    """`await somebody("Pia")`: Pia at her browser, not signed in yet. No page may complain in any story."""
+    """`await somebody("Pia")`: Pia at her browser, not signed in yet. No page may complain in any story.
+
+    `called` and `address` are for who is not of the cast.
+    """
     opened: list[Person] = []
 
-    async def open_browser(name: str, *, scripts: bool = True) -> Person:
+    async def open_browser(
+        name: str, *, scripts: bool = True, called: str | None = None, address: str | None = None
+    ) -> Person:
         context = await chromium.new_context(base_url=demo.panel, java_script_enabled=scripts)
-        person = Person(name, demo, context, scripts)
+        person = Person(name, demo, context, scripts, called=called, address=address)
         await person.sit_down()
         opened.append(person)
         return person
@@ -102,6 +110,18 @@ async def somebody(demo: Demo, chromium: Browser, cast: Cast) -> AsyncIterator[O
         await person.context.close()
     await release_everybody(demo, cast)
     assert complaints == []
+
+
+@pytest.fixture
+async def newcomer(demo: Demo, cast: Cast) -> AsyncIterator[Making]:
+    """`await newcomer("Hanna Hart", "Clinic")`: somebody who signs in as the cast does; `phone` gives a softphone."""
+    store = Store(demo.database)
+
+    async def make(name: str, company: str, role: Role = Role.MEMBER, *, phone: bool = False) -> Newcomer:
+        return await settle(store, cast, name, company, role, phone=phone)
+
+    yield make
+    await store.close()
 
 
 @pytest.fixture(scope="session")

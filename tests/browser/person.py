@@ -26,18 +26,22 @@ class Person:
     """Whether their browser runs any."""
     complaints: list[str] = field(default_factory=list)
     """What the pages complained of: refused by the security policy, or broken script."""
+    called: str | None = None
+    """Their whole name, when they are not of the cast."""
+    address: str | None = None
+    """What they sign in with, when they are not of the cast."""
     panel: Page = field(init=False)
     tabs: dict[str, Page] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """As the panel and the apps show it."""
-        return NAMES[self.first]
+        return self.called or NAMES[self.first]
 
     @property
     def email(self) -> str:
         """What they sign in with."""
-        return EMAILS[self.first]
+        return self.address or EMAILS[self.first]
 
     async def sit_down(self) -> None:
         """Open the browser, at nothing yet."""
@@ -50,13 +54,13 @@ class Person:
         if message.type == "error" and not message.text.startswith(EXPECTED):
             self.complaints.append(f"{message.page.url if message.page else ''}: {message.text}")
 
-    async def sign_in(self, page: Page | None = None) -> None:
+    async def sign_in(self, page: Page | None = None, password: str = PASSWORD) -> None:
         """Fill in the sign-in page, at the panel or where an app led to it."""
         if page is None:
             page = self.panel
             await page.goto("/sign-in")
         await page.locator("[name=email]").fill(self.email)
-        await page.locator("[name=password]").fill(PASSWORD)
+        await page.locator("[name=password]").fill(password)
         await page.get_by_role("button", name="Sign in", exact=True).click()
         await page.wait_for_url(lambda url: "/sign-in" not in url)
 

@@ -4,6 +4,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Opening
+from tests.browser.mailbox import follow_link
 from tests.browser.person import choose_by_start, expect_seen
 
 pytestmark = pytest.mark.browser
@@ -75,3 +76,26 @@ async def test_elsa_meets_layer_makes_her_profile_in_zoo_and_is_zoe(somebody: Op
     await expect(elsa.bar(elsa.panel)).to_contain_text("Your app logins open as Zoe Zeller, ext 201 at Zoo")
     softphone = await elsa.log_in("softphone")
     await expect_seen(softphone, name="Zoe Zeller", extension="201", tenant="Zoo", acting="Elsa Eden (Elm)")
+
+
+async def test_a_separate_user_in_zoos_layer_binds_there(somebody: Opening) -> None:
+    """Elsa invites another address of hers into Zoo, accepts by its letter, and that user binds to Zoe."""
+    elsa = await somebody("Elsa")
+    await elsa.sign_in()
+    page = elsa.panel
+    await page.goto("/users/new")
+    await page.locator("[name=name]").fill("Elsa at Zoo")
+    await page.locator("[name=email]").fill("elsa@zoo.example")
+    await page.locator("[name=tenant]").select_option(label="Zoo")
+    await page.locator("[name=role]").select_option("admin")
+    await page.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("status")).to_contain_text("An invitation to Zoo is on its way")
+
+    herself = await somebody("Elsa", called="Elsa at Zoo", address="elsa@zoo.example")
+    joining = await follow_link(herself, "Elsa Eden invites you to Zoo", "/join/")
+    await joining.get_by_label("Choose a password").fill("a long enough password")
+    await joining.get_by_role("button", name="Join Zoo").click()
+    await expect(joining.get_by_role("heading", name="Second factor")).to_be_visible()
+    await herself.bind("Zoo PBX", "201")
+    softphone = await herself.log_in("softphone")
+    await expect_seen(softphone, name="Zoe Zeller", extension="201", tenant="Zoo", acting="Elsa at Zoo")
