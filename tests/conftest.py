@@ -18,6 +18,8 @@ from tests.cast import NOW, SEEDED, Cast, Clock, read_cast
 from tests.postgres import Cluster
 
 BACKENDS = ("sqlite", "postgresql")
+ON_BOTH = pytest.mark.parametrize("backend", BACKENDS, indirect=True)
+"""For a story that is told on one of them by default, and differs."""
 
 _numbers = itertools.count(1)
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from control.app import create_app
 from control.settings import Settings
 from tenants.store import Store
 from tests.cast import Cast, Clock
 from tests.control.pages.visit import PANEL, Panel
 from tests.control.visits import House
+from tests.one_app import app_of
 
 
 @pytest.fixture
@@ -20,5 +20,14 @@ def pages(store: Store, database: str, cast: Cast, clock: Clock, tmp_path: Path)
         "UNDERSTUDY_DATA_DIR": str(tmp_path / "data"),
         "UNDERSTUDY_PUBLIC_URL": PANEL,
     }
-    app = create_app(Settings.load(named), clock=lambda: clock.now, store=store)
+    app = app_of(Settings.load(named), store, clock)
     return House(Panel(app, store, cast, clock))
+
+
+@pytest.fixture(params=["sqlite"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """Pages and the API are told on one database: what differs is told in the two inner rooms, on both.
+
+    Whoever knows of something that PostgreSQL does otherwise asks for it: `ON_BOTH` of tests/conftest.py.
+    """
+    return str(request.param)

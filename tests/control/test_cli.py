@@ -35,6 +35,7 @@ from tenants.store import Store
 from tenants.trail import Entry
 from tenants.tree import Tenant
 from tests.cast import NOW, ORIGIN, Cast, house_work, work_as
+from tests.conftest import ON_BOTH
 from tests.fold import misfits
 from tests.postgres import Cluster
 
@@ -429,6 +430,7 @@ async def test_keys_are_rotated(terminal: Terminal, store: Store) -> None:
     assert [first.out, second.out] == [f"ES256 {kid}\n" for kid in kids]
 
 
+@ON_BOTH
 async def test_the_doctor_finds_a_good_house_good(terminal: Terminal, backend: str) -> None:
     said = await terminal("doctor")
     assert said.code == 0

@@ -56,9 +56,11 @@ async def test_the_rule_that_refused_is_named(
     assert (answered, problem["rule"]) == (status, rule)
 
 
-async def test_olaf_cannot_bind_opal(api: Api) -> None:
-    status, problem = await bound(await api.as_("Olaf"), api, "Opal", "Bakery", "201")
-    assert (status, problem["rule"]) == (403, "permission")
+async def test_olaf_proposes_a_binding_to_opal_and_opal_none_to_olaf(api: Api) -> None:
+    status, made = await bound(await api.as_("Olaf"), api, "Opal", "Bakery", "201")
+    assert (status, made["accepted_at"]) == (201, None)
+    status, problem = await bound(await api.as_("Opal"), api, "Olaf", "Bakery", "201")
+    assert (status, problem["rule"]) == (403, "rank")
 
 
 async def test_an_app_that_nobody_knows_is_not_found(api: Api) -> None:

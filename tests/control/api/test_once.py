@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from tenants.teams import Team
 from tests.cast import house_work
+from tests.conftest import ON_BOTH
 from tests.control.api.conftest import Api, doors
 
 
@@ -65,6 +66,7 @@ async def test_a_delete_is_answered_again_too(api: Api) -> None:
     assert [(await pia.delete(f"/bindings/{made}", once="gone")).status_code for _ in range(2)] == [204, 204]
 
 
+@ON_BOTH
 async def test_ten_at_once_have_one_effect(api: Api) -> None:
     boris, body = await api.as_("Boris"), {"tenant": api.cast.tenant("Bakery").id, "name": "Ovens"}
     answers = await asyncio.gather(*(boris.post("/teams", body, once="at-once") for _ in range(10)))

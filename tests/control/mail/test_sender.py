@@ -12,6 +12,7 @@ from control.mail.delivery import CONNECT_WITHIN, HAND_OVER_WITHIN
 from control.mail.sender import BATCH, sending
 from tenants.letters import LAST_TRY, LEASE, PAUSES, Addressee, Letter, LetterKind, Stage, WrongWords
 from tests.cast import Cast, house_work
+from tests.conftest import ON_BOTH
 from tests.control.mail.conftest import PANEL, Outbox
 from tests.control.mail.post_office import PASSWORD, USER, PostOffice, part, post_office, self_made
 
@@ -69,6 +70,7 @@ async def test_a_caller_who_forgets_a_word_is_told_at_once(outbox: Outbox) -> No
         await outbox.put(colour="red")
 
 
+@ON_BOTH
 async def test_of_two_senders_at_once_one_sends(outbox: Outbox, office: PostOffice) -> None:
     for number in range(2 * BATCH):
         await outbox.put(to=f"new{number}@bakery.example")
@@ -81,6 +83,7 @@ async def test_of_two_senders_at_once_one_sends(outbox: Outbox, office: PostOffi
     )
 
 
+@ON_BOTH
 async def test_a_letter_of_a_sender_that_died_is_due_again_after_its_lease(outbox: Outbox, office: PostOffice) -> None:
     letter_id = await outbox.put()
     async with house_work(outbox.house.store, outbox.clock.now) as session:

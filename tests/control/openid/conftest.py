@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from control.app import create_app
 from control.settings import Settings
 from tenants.store import Store
 from tests.cast import Cast, Clock
+from tests.conftest import BACKENDS
 from tests.control.openid.story import ISSUER, Client, Panel
+from tests.one_app import app_of
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def panel(store: Store, cast: Cast, clock: Clock, tmp_path: Path) -> Panel:
         public_url=ISSUER,
         secret_key=b"the secret key of a story, 32 bytes and more",
     )
-    return Panel(create_app(settings, clock=lambda: clock.now, store=store), store, cast, clock)
+    return Panel(app_of(settings, store, clock), store, cast, clock)
 
 
 @pytest.fixture
@@ -48,3 +49,9 @@ def demo_app(panel: Panel, client_id: str) -> Client:
         panel.cast.secrets[client_id],
         f"http://{client_id}.localhost:8001/callback",
     )
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """The protocol is told on both: its hot path is written for each of them."""
+    return str(request.param)

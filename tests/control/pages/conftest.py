@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from control.app import create_app
 from control.settings import Settings
 from tenants.store import Store
 from tests.cast import Cast, Clock
 from tests.control.pages.visit import PANEL, Panel
+from tests.one_app import app_of
 
 
 @pytest.fixture
@@ -21,4 +21,4 @@ def panel(store: Store, cast: Cast, clock: Clock, tmp_path: Path) -> Panel:
         public_url=PANEL,
         secret_key=b"the secret key of a story, 32 bytes and more",
     )
-    return Panel(create_app(settings, clock=lambda: clock.now, store=store), store, cast, clock)
+    return Panel(app_of(settings, store, clock), store, cast, clock)

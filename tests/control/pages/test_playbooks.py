@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from tenants.playbooks import Playbook, PlaybookVersion
 from tenants.refusals import Conflict
 from tests.cast import NOW, house_work, work_as
+from tests.conftest import ON_BOTH
 from tests.control.pages.visit import Panel, Visit, words
 
 TEXT = "# When the oven is down\n\n1. Call Bea.\n2. Open the *small* oven.\n"
@@ -123,6 +124,7 @@ async def test_discarded_and_brought_back(panel: Panel) -> None:
     assert "Oven down" in words(await bruno.open("/playbooks"))
 
 
+@ON_BOTH
 async def test_the_database_keeps_a_version_as_it_was_written(panel: Panel) -> None:
     await written(panel)
     rows = PlaybookVersion.__table__
@@ -132,6 +134,7 @@ async def test_the_database_keeps_a_version_as_it_was_written(panel: Panel) -> N
                 await connection.execute(change)
 
 
+@ON_BOTH
 async def test_of_two_who_write_upon_one_version_one_succeeds(panel: Panel) -> None:
     """The second would have lost the first one's text."""
     _, address = await written(panel)

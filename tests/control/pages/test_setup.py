@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from control.app import create_app
 from control.set_up import set_up_token
 from control.settings import Settings
 from tenants.schema import migrate
 from tenants.store import Store
 from tests.cast import Cast, Clock
-from tests.conftest import tell
+from tests.conftest import ON_BOTH, tell
 from tests.control.pages.visit import PANEL, Panel, words
+from tests.one_app import app_of
 from tests.postgres import Cluster
 
 TYPED = {
@@ -37,7 +37,7 @@ async def empty(
     store = Store(url)
     await migrate(store.writer)
     settings = Settings(url, url, tmp_path, PANEL, b"the secret key of a story, 32 bytes and more")
-    yield Panel(create_app(settings, clock=lambda: clock.now, store=store), store, cast, clock)
+    yield Panel(app_of(settings, store, clock), store, cast, clock)
     await store.close()
     if backend == "postgresql":
         await tell(cluster, 'DROP DATABASE "empty_house" WITH (FORCE)')
@@ -87,6 +87,7 @@ async def test_what_cannot_be_right_is_said_and_can_be_mended(empty: Panel) -> N
     assert (await ada.send("/setup", said)).status_code == 303
 
 
+@ON_BOTH
 async def test_of_two_at_once_one_is_the_first_admin(empty: Panel) -> None:
     both = [empty.stranger(), empty.stranger()]
     for visit in both:

@@ -19,6 +19,7 @@ from tenants.sign_in import FAILURES_OF_ACCOUNT, FAILURES_OF_PAIR, Attempt, Sign
 from tenants.trail import Entry, record
 from tenants.verbs import Verb
 from tests.cast import bind, house_work
+from tests.conftest import ON_BOTH
 from tests.control.pages.visit import Panel, words
 
 REFUSED = "That e-mail and password do not belong together."
@@ -164,6 +165,7 @@ async def test_c25_strangers_everywhere_do_not_lock_pia_out_where_she_was_before
     assert (await panel.stranger().sign_in("pia@pine.example")).status_code == 303
 
 
+@ON_BOTH
 async def test_guessing_in_parallel_is_counted_too(panel: Panel) -> None:
     browsers = [panel.stranger() for _ in range(8)]
     answers = await asyncio.gather(*(browser.sign_in("dan@dairy.example", "a guess") for browser in browsers))
