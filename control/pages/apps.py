@@ -155,9 +155,7 @@ async def _change(request: Request[Visitor, Any, Any], session: AsyncSession, ap
     moved = [name for name, value in before.items() if getattr(app, name) != value]
     actor, house, _ = request.user.actor, request.app.state.house, speech(request)
     told = await tell_app_changed(house, session, actor, app, moved, request.user.now) if moved and actor else 0
-    return (
-        _("Saved. Admins told by letter: %(count)s.") % {"count": told} if told else _("Saved.")
-    )
+    return _("Saved. Admins told by letter: %(count)s.") % {"count": told} if told else _("Saved.")
 
 
 async def _show(
