@@ -91,7 +91,8 @@ async def database(
         return
     cluster: Cluster = request.getfixturevalue("cluster")
     name = f"story_{next(_numbers)}"
-    await tell(cluster, f'CREATE DATABASE "{name}" TEMPLATE "{template.name}"')
+    # Copied file by file: writing the copy to the log first costs twice as much, and this cluster keeps nothing.
+    await tell(cluster, f'CREATE DATABASE "{name}" TEMPLATE "{template.name}" STRATEGY file_copy')
     yield cluster.url(name)
     await tell(cluster, f'DROP DATABASE "{name}" WITH (FORCE)')
 
