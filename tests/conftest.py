@@ -1,7 +1,7 @@
 """What every story needs: a seeded house on SQLite and on PostgreSQL, its cast, and a clock that stands still."""
 
-import itertools
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,13 +15,13 @@ from control.seed import seed_cast
 from tenants.schema import migrate
 from tenants.store import Store
 from tests.cast import NOW, SEEDED, Cast, Clock, read_cast
-from tests.postgres import Cluster
+from tests.postgres import Cluster, quick_place
 
 BACKENDS = ("sqlite", "postgresql")
 ON_BOTH = pytest.mark.parametrize("backend", BACKENDS, indirect=True)
 """For a story that is told on one of them by default, and differs."""
 
-_numbers = itertools.count(1)
+_opened: dict[str, Store] = {}
 
 
 @dataclass(frozen=True)
@@ -79,18 +79,28 @@ def template(request: pytest.FixtureRequest, backend: str) -> Template:
     return found
 
 
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Path]:
+    """Where the houses of stories stand on SQLite, one after the other."""
+    with tempfile.TemporaryDirectory(prefix="understudy-stories-", dir=quick_place()) as folder:
+        yield Path(folder)
+
+
+def set_up(stage: Path, template: Template) -> Path:
+    """A fresh copy of the seeded house, where the one before stood."""
+    for left in stage.glob("understudy.db*"):
+        left.unlink()
+    return Path(shutil.copyfile(template.name, stage / "understudy.db"))
+
+
 @pytest.fixture
-async def database(
-    request: pytest.FixtureRequest, backend: str, template: Template, tmp_path: Path
-) -> AsyncIterator[str]:
-    """The address of a house of the test's own, with the cast in it."""
+async def database(request: pytest.FixtureRequest, backend: str, template: Template, stage: Path) -> AsyncIterator[str]:
+    """The address of a house of the test's own, with the cast in it. It stands where the one before stood."""
     if backend == "sqlite":
-        file = tmp_path / "understudy.db"
-        shutil.copyfile(template.name, file)
-        yield f"sqlite:///{file}"
+        yield f"sqlite:///{set_up(stage, template)}"
         return
     cluster: Cluster = request.getfixturevalue("cluster")
-    name = f"story_{next(_numbers)}"
+    name = "story"
     # Copied file by file: writing the copy to the log first costs twice as much, and this cluster keeps nothing.
     await tell(cluster, f'CREATE DATABASE "{name}" TEMPLATE "{template.name}" STRATEGY file_copy')
     yield cluster.url(name)
@@ -107,8 +117,8 @@ async def tell(cluster: Cluster, statement: str) -> None:
 
 @pytest.fixture
 async def store(database: str) -> AsyncIterator[Store]:
-    """The house as the product opens it."""
-    store = Store(database)
+    """The house as the product opens it. What the engine has compiled is kept for the next story there."""
+    store = _opened.setdefault(database, Store(database))
     yield store
     await store.close()
 
