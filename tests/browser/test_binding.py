@@ -73,7 +73,7 @@ async def test_elsa_meets_layer_at_zoe(somebody: Opening) -> None:
         await elsa.panel.get_by_role("button", name="Save").click()
     assert (await refused.value).status == 403
     await expect(elsa.panel.get_by_role("alert")).to_contain_text("Zoo")
-    await expect(elsa.panel.get_by_role("link", name="Create my user in Zoo")).to_be_visible()
+    await expect(elsa.panel.get_by_role("button", name="Create my profile in Zoo")).to_be_visible()
     await expect(elsa.bar(elsa.panel)).to_have_count(0)
 
 
