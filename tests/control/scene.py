@@ -215,7 +215,8 @@ async def _records(store: Store, cast: Cast, place: str) -> dict[str, int]:
         subject_there = await find_membership(session, member)
         records["key"] = (await ApiKey.make(session, subject_there, "theirs", ["read"], 90, NOW))[0].id
         owner = await session.get_one(User, subject_there.user_id)
-        proved = {"credential_id": bytes_to_base64url(place.encode()), "public_key": "key", "sign_count": 0, "transports": ["internal"]}
+        device = bytes_to_base64url(place.encode())
+        proved = {"credential_id": device, "public_key": "key", "sign_count": 0, "transports": ["internal"]}
         records["passkey"] = (await Passkey.add(session, owner, name="theirs", now=NOW, **proved)).id
         to, new = Addressee("x@y.example", "X"), {"email": "z@y.example"}
         letter = await Letter.put(session, b"k" * 32, LetterKind.EMAIL_CHANGED, to, tenant_id, NOW, **new)
