@@ -16,7 +16,7 @@ from tenants.actor import Actor
 from tenants.identities import live_identities
 from tenants.links import Link, Purpose
 from tenants.people import Membership, User, require_rank_everywhere
-from tenants.reach import Extent, Reach
+from tenants.personal import Personal
 from tenants.records import Audited, Number, Record
 from tenants.refusals import Conflict, Invalid, NotPermitted
 from tenants.text import email_address
@@ -30,7 +30,7 @@ WAIT = timedelta(hours=72)
 """How long the old address has to cancel, after the new one confirmed."""
 
 
-class EmailChange(Record, Audited):
+class EmailChange(Personal, Record, Audited):
     """A wish for another address, until it is applied or cancelled. Its history belongs to the person's home."""
 
     __tablename__ = "email_changes"
@@ -53,20 +53,6 @@ class EmailChange(Record, Audited):
     def label(self) -> str:
         """The address it would be."""
         return self.email
-
-    @classmethod
-    def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
-        """Where the person's home is, and one's own."""
-        if reach.extent is Extent.NOTHING:
-            return sa.false()
-        own = cls.user_id == reach.user_id
-        return own if reach.extent is Extent.SELF else sa.or_(own, reach.tenants(cls.tenant_id))
-
-    def touches(self, reach: Reach) -> set[int] | None:
-        """One's own always; otherwise the person's home."""
-        if reach.user_id and self.user_id == reach.user_id:
-            return set()
-        return None if reach.extent is Extent.SELF else {self.tenant_id}
 
     @classmethod
     async def ask(cls, session: AsyncSession, actor: Actor, user: User, email: str, now: datetime) -> "EmailChange":

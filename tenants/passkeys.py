@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tenants.people import User
-from tenants.reach import Extent, Reach
+from tenants.personal import Personal
 from tenants.records import Audited, Json, Number, Record
 from tenants.refusals import Conflict, Invalid
 from tenants.text import clean
@@ -19,7 +19,7 @@ MOST = 20
 NAME = 100
 
 
-class Passkey(Record, Audited):
+class Passkey(Personal, Record, Audited):
     """One device's public key. Binary values are base64url, as browsers send them."""
 
     __tablename__ = "passkeys"
@@ -38,20 +38,6 @@ class Passkey(Record, Audited):
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
     discarded_at: Mapped[datetime | None]
-
-    @classmethod
-    def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
-        """One's own, and those of the people whose home is in reach."""
-        if reach.extent is Extent.NOTHING:
-            return sa.false()
-        own = cls.user_id == reach.user_id
-        return own if reach.extent is Extent.SELF else sa.or_(own, reach.tenants(cls.tenant_id))
-
-    def touches(self, reach: Reach) -> set[int] | None:
-        """One's own always; otherwise the person's home."""
-        if reach.user_id and self.user_id == reach.user_id:
-            return set()
-        return None if reach.extent is Extent.SELF else {self.tenant_id}
 
     @classmethod
     async def add(

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from tenants.credentials import digest
 from tenants.people import User
+from tenants.personal import Personal
 from tenants.reach import Extent, Reach
 from tenants.records import Audited, Number, Record
 from tenants.refusals import Conflict, Invalid
@@ -27,7 +28,7 @@ FEW = 3
 """At so many recovery codes left it is time to make new ones."""
 
 
-class Totp(Record, Audited):
+class Totp(Personal, Record, Audited):
     """A shared secret with somebody's authenticator app, sealed. Not in force before its first code was right."""
 
     __tablename__ = "totps"
@@ -44,15 +45,6 @@ class Totp(Record, Audited):
     created_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
-
-    @classmethod
-    def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
-        """One's own, and those of the people whose home is in reach."""
-        return _theirs(cls, reach)
-
-    def touches(self, reach: Reach) -> set[int] | None:
-        """One's own always; otherwise the person's home."""
-        return _touched(self, reach)
 
     @classmethod
     async def prepare(cls, session: AsyncSession, secret_key: bytes, user: User, now: datetime) -> "Totp":
@@ -171,19 +163,6 @@ class RecoveryCode(Record):
     def touches(self, reach: Reach) -> set[int] | None:
         """One's own."""
         return set() if self.user_id == reach.user_id else None
-
-
-def _theirs(kind: type[Totp], reach: Reach) -> sa.ColumnElement[bool]:
-    if reach.extent is Extent.NOTHING:
-        return sa.false()
-    own = kind.user_id == reach.user_id
-    return own if reach.extent is Extent.SELF else sa.or_(own, reach.tenants(kind.tenant_id))
-
-
-def _touched(row: Totp, reach: Reach) -> set[int] | None:
-    if reach.user_id and row.user_id == reach.user_id:
-        return set()
-    return None if reach.extent is Extent.SELF else {row.tenant_id}
 
 
 async def totp_of(session: AsyncSession, user_id: int) -> Totp | None:
