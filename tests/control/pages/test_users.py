@@ -194,3 +194,10 @@ async def test_an_invitation_waits_in_the_list_until_it_is_taken_back(panel: Pan
     assert (await olaf.send(f"/invitations/{number}/revoke", {})).status_code == 303
     assert "nick@nowhere.example" not in words(await olaf.open("/invitations"))
     assert (await olaf.send(f"/invitations/{number}/revoke", {})).status_code == 409
+
+
+async def test_who_has_one_company_finds_it_chosen(panel: Panel) -> None:
+    bruno = await panel.visit("Bruno", "/users/new")
+    assert f'<option value="{panel.cast.tenant("Bakery").id}" selected>' in bruno.shown.text
+    olaf = await panel.visit("Olaf", "/users/new")
+    assert f'<option value="{panel.cast.tenant("Bakery").id}" selected>' not in olaf.shown.text
