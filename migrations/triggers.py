@@ -44,10 +44,10 @@ def audit(tables: Audited) -> None:
 def widen(table: str, columns: str) -> None:
     """The columns whose change needs an entry have become more: the one trigger that lists them is made anew."""
     if op.get_bind().dialect.name == "postgresql":
-        op.execute(f"DROP TRIGGER {table}_changed ON {table}")
+        op.execute(f"DROP TRIGGER IF EXISTS {table}_changed ON {table}")
         _changed_on_postgresql(table, columns)
     else:
-        op.execute(f"DROP TRIGGER {table}_changed")
+        op.execute(f"DROP TRIGGER IF EXISTS {table}_changed")
         _changed_on_sqlite(table, columns)
 
 

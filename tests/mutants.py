@@ -24,7 +24,7 @@ from tenants.products import Product
 from tenants.records import Record
 from tenants.trail import Entry
 from tests.kinds import KINDS
-from tests.tenants.test_triggers import EXPECTED, TABLES
+from tests.tenants.test_triggers import EXPECTED, TABLES, WRITTEN_ONCE
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 COPIES = 2
@@ -39,6 +39,7 @@ LISTS = (
 """These compare names and would notice anything: what counts is that somebody misses what the rule does."""
 
 EVERYWHERE = "sa.true()"
+MAKERS = "migrations/triggers.py"
 
 
 @dataclass(frozen=True)
@@ -165,21 +166,22 @@ def trail() -> Iterator[Mutant]:
 
 def triggers() -> Iterator[Mutant]:
     """Those of the entries themselves, and what the triggers ask, one by one."""
-    file = "migrations/versions/0002_the_trail_is_kept.py"
     for backend, names in sorted(EXPECTED.items()):
-        for name in sorted(name for name in names if name.startswith("entries_")):
+        for name in sorted(name for name in names if name.startswith(WRITTEN_ONCE)):
             old, new = without({name})
-            yield Mutant(f"{backend}: trigger {name}", file, old, new, TRIGGERS, which=f"{backend} and entr")
+            which = f"{backend} and (entr or version)"
+            yield Mutant(f"{backend}: trigger {name}", MAKERS, old, new, TRIGGERS, which=which)
     awake = 'op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")'
-    yield Mutant("postgresql: triggers are always awake", file, awake, "pass", TRIGGERS, which="postgresql")
+    yield Mutant("postgresql: triggers are always awake", MAKERS, awake, "pass", TRIGGERS, which="postgresql")
     same = "AND e.transaction_id = CAST(CAST(pg_current_xact_id() AS text) AS bigint))"
+    file = "migrations/versions/0002_the_trail_is_kept.py"
     yield Mutant("postgresql: an entry of this transaction", file, same, ")", TRIGGERS, which="postgresql")
     forward = "NEW.last_entry_id <= OLD.last_entry_id OR "
-    yield Mutant("sqlite: an entry covers once", file, forward, "", TRIGGERS, which="sqlite")
+    yield Mutant("sqlite: an entry covers once", MAKERS, forward, "", TRIGGERS, which="sqlite")
 
 
 def without(names: Iterable[str]) -> tuple[str, str]:
-    """The migration's two makers of triggers, made to pass over these."""
+    """The two makers of triggers, made to pass over these."""
     old = '    op.execute(f"CREATE TRIGGER {name} '
     return old, f"    if name in {sorted(names)!r}:\n        return\n{old}"
 
@@ -238,7 +240,7 @@ def try_batch(copies: "Queue[Copy]", batch: Batch) -> list[tuple[str, bool]]:
     copy = copies.get()
     try:
         old, new = without(batch.triggers)
-        run = copy.changed("migrations/versions/0002_the_trail_is_kept.py", old, new, "-rf", TRIGGERS)
+        run = copy.changed(MAKERS, old, new, "-rf", TRIGGERS)
     finally:
         copies.put(copy)
     failed = [set(words.split("-")) for words in re.findall(r"^FAILED .*\[(.*?)\]", run.stdout, re.MULTILINE)]

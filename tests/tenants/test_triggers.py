@@ -26,6 +26,7 @@ from tests.postgres import Cluster
 SILENT = "a change needs its entry in the same transaction"
 KEPT = "entries are never changed"
 STAYS = "records are discarded, never deleted"
+WRITTEN = "a version stays as it was written"
 
 TABLES = [
     "api_keys",
@@ -274,6 +275,30 @@ async def test_an_entry_is_not_replaced(attacker: Attacker) -> None:
         await attacker.insert("entries", row | {"reason": "mended"}, replacing=True)
     async with refused(attacker, KEPT, "entries"):
         await attacker.run("UPDATE OR REPLACE entries SET id = 1 WHERE id = 2")
+
+
+# Versions of playbooks
+
+
+async def test_a_version_is_neither_changed_nor_deleted(attacker: Attacker) -> None:
+    for attack in ("UPDATE playbook_versions SET body = 'mended'", "DELETE FROM playbook_versions"):
+        async with refused(attacker, WRITTEN, "playbook_versions"):
+            await attacker.run(attack)
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_versions_are_not_emptied(attacker: Attacker) -> None:
+    async with refused(attacker, WRITTEN, "playbook_versions"):
+        await attacker.run("TRUNCATE playbook_versions CASCADE")
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_a_version_is_not_replaced(attacker: Attacker) -> None:
+    row = await attacker.victim("playbook_versions")
+    async with refused(attacker, WRITTEN, "playbook_versions"):
+        await attacker.insert("playbook_versions", row | {"body": "mended"}, replacing=True)
+    async with refused(attacker, WRITTEN, "playbook_versions"):
+        await attacker.insert("playbook_versions", row | {"id": row["id"] + 1, "body": "mended"}, replacing=True)
 
 
 # Every audited table
