@@ -1,11 +1,18 @@
 """The first document, sentence by sentence: impersonating an end user by binding one's own login to their extension."""
 
+from datetime import UTC, datetime
+
 import pytest
 from playwright.async_api import expect
 
+from bindings.moving import move_tenant
+from tenants.store import Store
+from tenants.tree import Tenant
 from tests.browser.conftest import Opening
+from tests.browser.demo_process import Demo
 from tests.browser.mailbox import follow_link
 from tests.browser.person import choose_by_start, expect_seen
+from tests.cast import Cast, work_as
 
 pytestmark = pytest.mark.browser
 
@@ -63,7 +70,7 @@ async def test_bea_is_not_interrupted_and_keeps_her_password(somebody: Opening) 
     await expect(again.panel.get_by_role("heading", level=1)).to_be_visible()
 
 
-async def test_elsa_meets_layer_makes_her_profile_in_zoo_and_is_zoe(somebody: Opening) -> None:
+async def test_elsa_meets_layer_makes_her_profile_in_zoo_and_is_zoe(somebody: Opening, demo: Demo, cast: Cast) -> None:
     """A distribution partner has a user in the customer's layer, and impersonates with that one."""
     elsa = await somebody("Elsa")
     await elsa.sign_in()
@@ -76,6 +83,28 @@ async def test_elsa_meets_layer_makes_her_profile_in_zoo_and_is_zoe(somebody: Op
     await expect(elsa.bar(elsa.panel)).to_contain_text("Your app logins open as Zoe Zeller, ext 201 at Zoo")
     softphone = await elsa.log_in("softphone")
     await expect_seen(softphone, name="Zoe Zeller", extension="201", tenant="Zoo", acting="Elsa Eden (Elm)")
+
+    # Ada hangs Zoo under another reseller: what led from Elm into it is dead.
+    await move(demo, cast, "Zoo", "Pine")
+    try:
+        await elsa.look_at("softphone")
+        await expect(softphone.locator("#signed-out")).to_be_visible()
+        await elsa.panel.goto("/account/profiles")
+        await expect(elsa.panel.get_by_role("button", name="Zoo, as")).to_have_count(0)
+    finally:
+        await move(demo, cast, "Zoo", "Elm")
+
+
+async def move(demo: Demo, cast: Cast, name: str, under: str) -> None:
+    """Ada moves a company; the demo's clock is the machine's."""
+    store, now, ada = Store(demo.database), datetime.now(UTC), cast.actor("Ada")
+    try:
+        async with work_as(store, ada, now) as session:
+            tenant = await session.get_one(Tenant, cast.tenant(name).id)
+            parent = await session.get_one(Tenant, cast.tenant(under).id)
+            await move_tenant(session, ada, tenant, parent, now)
+    finally:
+        await store.close()
 
 
 async def test_a_separate_user_in_zoos_layer_binds_there(somebody: Opening) -> None:
