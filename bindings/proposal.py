@@ -61,6 +61,9 @@ async def accept(session: AsyncSession, actor: Actor, binding: Binding, now: dat
     if stale is not None:
         raise Conflict(stale.sentence, rule=stale.rule)
     await session.execute(sa.select(User.id).where(User.id == binding.user_id).with_for_update())
+    # Pressed twice: the second waited for the first, and must not take the binding's apps from itself.
+    await session.refresh(binding, with_for_update=True)
+    _require_own_and_waiting(actor, binding)
     rows = list(await session.scalars(sa.select(BindingApp).where(BindingApp.binding_id == binding.id)))
     await give_way(session, binding.user_id, [row.app_id for row in rows], now)
     binding.accepted_at = now

@@ -1,6 +1,7 @@
 """Playbooks: the list, new ones, each with all its versions, two of them compared, an older one restored."""
 
 from difflib import SequenceMatcher
+from itertools import takewhile
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,13 +15,12 @@ from control.pages.parts.crumbs import crumbs_to
 from control.pages.parts.fields import Fields, Id, number_in, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
 from control.pages.parts.history import past_of
-from control.pages.parts.session import Session, changing
+from control.pages.parts.session import Session, acting, changing
 from control.pages.parts.tenant_choice import tenants_to_choose
 from control.paging import page_of
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
-from tenants.actor import Actor
 from tenants.playbooks import LONGEST, Playbook, find_playbook, find_version, versions_of
 from tenants.refusals import Conflict, Invalid, OutOfReach, Refusal
 from tenants.roles import Permission
@@ -193,6 +193,10 @@ async def compare(request: Asked, session: Session, playbook_id: Id) -> Template
 
 Compared = tuple[str, str]
 """How a line stands ("same", "gone", "new") and the line."""
+MOST_PAIRS = 1_000_000
+"""Pairs of lines that are matched: beyond it somebody's hundred thousand short lines would hold everybody up."""
+MOST_SHOWN = 1000
+"""Lines of each text that are shown where they are not matched."""
 AROUND = 3
 """Unchanged lines shown around a change."""
 
@@ -200,6 +204,8 @@ AROUND = 3
 def _compared(before: str, after: str) -> list[Compared]:
     """What went, what came, and a few lines around; "skip" stands for unchanged lines that are left out."""
     old, new = before.splitlines(), after.splitlines()
+    if len(old) * len(new) > MOST_PAIRS:
+        return _replaced(old, new)
     said: list[Compared] = []
     for group in SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(AROUND):
         said += [("skip", "")] if said or group[0][1] > 0 else []
@@ -209,6 +215,13 @@ def _compared(before: str, after: str) -> list[Compared]:
                 continue
             said += [("gone", line) for line in old[first:last]] + [("new", line) for line in new[start:end]]
     return said
+
+
+def _replaced(old: list[str], new: list[str]) -> list[Compared]:
+    """Two long texts, told without being matched: from the first line that differs, the beginning of each."""
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
+    gone, come = old[same : same + MOST_SHOWN], new[same : same + MOST_SHOWN]
+    return [("skip", ""), *(("gone", line) for line in gone), *(("new", line) for line in come), ("skip", "")]
 
 
 @post("/playbooks/{playbook_id:int}/restore", may=EDIT, outlives=False, include_in_schema=False)
@@ -241,13 +254,6 @@ async def undiscard(request: Asked, session: Session, playbook_id: Id) -> Redire
     await playbook.undiscard(session)
     say = speech(request)("%(title)s is back.") % {"title": playbook.title}
     return see_other(request, f"/playbooks/{playbook.id}", say=say)
-
-
-def acting(request: Asked) -> Actor:
-    """Who acts; there is somebody behind every door of this file."""
-    if request.user.actor is None:
-        raise OutOfReach
-    return request.user.actor
 
 
 def edits(request: Asked) -> bool:

@@ -12,14 +12,14 @@ from control.pages.parts.crumbs import crumbs_to
 from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
 from control.pages.parts.history import past_of
-from control.pages.parts.session import Session
+from control.pages.parts.session import Session, acting
 from control.pages.parts.team_rows import SORTS, places_of, team_rows, who_may_join
 from control.paging import page_of
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
 from tenants.people import find_membership
-from tenants.refusals import Conflict, Invalid, OutOfReach, Refusal
+from tenants.refusals import Conflict, Invalid, Refusal
 from tenants.roles import Permission, Role
 from tenants.teams import Team, find_place, find_team
 from tenants.tree import Tenant, find_tenant
@@ -149,9 +149,7 @@ async def rename(request: Asked, session: Session, team_id: Id) -> Template | Re
 async def add(request: Asked, session: Session, team_id: Id) -> Template | Redirect:
     """Somebody of the same company joins."""
     team, fields = await find_team(session, team_id), await read_fields(request)
-    number, actor = fields.number("membership"), request.user.actor
-    if actor is None:
-        raise OutOfReach
+    number, actor = fields.number("membership"), acting(request)
     try:
         if number is None:
             raise Invalid("Choose somebody.", field="membership")
@@ -171,11 +169,9 @@ async def add(request: Asked, session: Session, team_id: Id) -> Template | Redir
 )
 async def set_lead(request: Asked, session: Session, team_id: Id, membership_id: Id) -> Redirect:
     """Lead, or no longer: only an admin says so."""
-    fields, actor = await read_fields(request), request.user.actor
-    if actor is None:
-        raise OutOfReach
+    fields = await read_fields(request)
     place = await find_place(session, team_id, membership_id)
-    await place.set_lead(session, actor, lead=fields.text("lead") == "yes")
+    await place.set_lead(session, acting(request), lead=fields.text("lead") == "yes")
     return see_other(request, f"/teams/{team_id}", say=speech(request)("Saved."))
 
 
@@ -204,9 +200,7 @@ async def discard(request: Asked, session: Session, team_id: Id) -> Redirect:
 async def undiscard(request: Asked, session: Session, team_id: Id) -> Redirect:
     """Back, with its people; leads are named anew."""
     team = await find_team(session, team_id)
-    if request.user.actor is None:
-        raise OutOfReach
-    await team.undiscard(session, request.user.actor)
+    await team.undiscard(session, acting(request))
     say = speech(request)("%(name)s is back, without leads.") % {"name": team.name}
     return see_other(request, f"/teams/{team.id}", say=say)
 

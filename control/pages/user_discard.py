@@ -15,7 +15,7 @@ from control.looks import query
 from control.pages.parts.asked import filters_in, matching
 from control.pages.parts.fields import Id, number_in, read_fields
 from control.pages.parts.history import zone_and_locale
-from control.pages.parts.session import Session
+from control.pages.parts.session import Session, acting
 from control.pages.parts.user_rows import FILTERS, users_asked
 from control.pages.parts.user_tabs import crumbs
 from control.shell import page, see_other
@@ -220,13 +220,6 @@ def _told(request: Request[Visitor, Any, Any], template: str, outcome: Outcome, 
 
 def _plural(request: Request[Visitor, Any, Any]) -> Callable[[str, str, int], str]:
     return words(zone_and_locale(request.user)[1]).ngettext
-
-
-def acting(request: Request[Visitor, Any, Any]) -> Actor:
-    """Who acts; the door has seen to it that there is somebody."""
-    if request.user.actor is None:
-        raise OutOfReach
-    return request.user.actor
 
 
 ROUTES = [ask_many, discard_many, undiscard_many, ask_one, discard, undiscard]

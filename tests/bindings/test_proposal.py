@@ -1,5 +1,7 @@
 """A colleague's binding: both guards, rank over them, and nothing in force before they say yes."""
 
+import asyncio
+
 import pytest
 
 from bindings.apps import App
@@ -55,6 +57,22 @@ async def test_opal_accepts_and_is_bea_from_her_next_login_on(store: Store, cast
     assert isinstance(outcome, Granted)
     assert outcome.subject.name.startswith("Bea")
     assert outcome.actor.name.startswith("Opal")
+
+
+async def test_accept_pressed_twice_at_once_leaves_one_live_binding(store: Store, cast: Cast) -> None:
+    number = await proposed(store, cast, "Olaf", "Opal", "Bakery", "201")
+    opal = cast.actor("Opal")
+
+    async def press() -> bool:
+        async with work_as(store, opal) as session:
+            await accept(session, opal, await session.get_one(Binding, number), NOW)
+        return True
+
+    pressed = await asyncio.gather(*(press() for _ in range(5)), return_exceptions=True)
+    assert pressed.count(True) == 1
+    assert all(isinstance(each, Conflict) for each in pressed if each is not True)
+    async with house_work(store) as session:
+        assert [each.number for each in await open_bindings(session, opal.standing.user_id)] == ["201"]
 
 
 async def test_accepting_takes_the_place_of_what_she_had_set_herself(store: Store, cast: Cast) -> None:

@@ -64,6 +64,16 @@ async def test_two_versions_are_compared_line_by_line(panel: Panel) -> None:
     assert (await bruno.open(f"{address}/compare", **{"from": "1", "to": "99"})).status_code == 404
 
 
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_long_texts_are_told_without_being_matched(panel: Panel) -> None:
+    """A hundred thousand lines that are all alike would keep everybody else waiting."""
+    bruno, address = await written(panel, text="a\nb\n" * 49_000)
+    await revised(bruno, address, "a\nx\n" + "b\na\n" * 49_000)
+    answer = await bruno.open(f"{address}/compare")
+    assert answer.status_code == 200
+    assert answer.text.count("<ins>") == answer.text.count("<del>") == 1000
+
+
 async def test_who_writes_second_is_told_and_loses_nothing(panel: Panel) -> None:
     bruno, address = await written(panel)
     boris = await panel.visit("Boris", f"{address}/edit")
