@@ -10,7 +10,7 @@ from litestar.response import Redirect, Template
 
 from control.proof import FactorFirst, ProveFirst
 from control.visitor import Visitor
-from tenants.refusals import Invalid, Refusal, TooMany
+from tenants.refusals import Conflict, Invalid, Refusal, TooMany
 
 log = structlog.get_logger()
 
@@ -27,6 +27,17 @@ TITLES = {
     500: "Our fault",
     503: "Not available",
 }
+
+
+def at_once(request: Request[Visitor, Any, Any], error: sqlalchemy.exc.IntegrityError) -> Response[Any]:
+    """Two did the same thing at once and the database kept one: the other may look and ask again.
+
+    Anything else that the database refuses, such as a change without its entry, is a fault of ours.
+    """
+    said = str(error.orig).lower()
+    if "unique" not in said and "foreign key" not in said:
+        return fault(request, error)
+    return refused(request, Conflict("Somebody else did this at the same moment. Look again."))
 
 
 def refused(request: Request[Visitor, Any, Any], refusal: Refusal) -> Response[Any]:

@@ -21,6 +21,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
+from sqlalchemy.exc import IntegrityError
 
 from control import answers, api, health, metrics, openid, pages, shell, static_files
 from control.doors import ANYONE, check_every_door, door, session_of
@@ -80,6 +81,7 @@ def create_app(
         exception_handlers={
             Refusal: answers.refused,
             HTTPException: answers.http_error,
+            IntegrityError: answers.at_once,
             Exception: answers.fault,
         },
         after_request=_headers,

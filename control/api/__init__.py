@@ -6,7 +6,6 @@ from litestar import Request, Response, Router
 from litestar.di import Provide
 from litestar.exceptions import ValidationException
 from litestar.types import ControllerRouterHandler
-from sqlalchemy.exc import IntegrityError
 
 from control import answers
 from control.api import (
@@ -36,7 +35,7 @@ from control.api import (
 )
 from control.api.lists import listing
 from control.visitor import Visitor
-from tenants.refusals import Conflict, Invalid, OutOfReach
+from tenants.refusals import Invalid, OutOfReach
 
 NOUNS = {
     "me": me.ROUTES,
@@ -67,7 +66,7 @@ def routes() -> list[ControllerRouterHandler]:
             "/api/v1",
             route_handlers=[Router("/", route_handlers=doors, tags=[noun]) for noun, doors in NOUNS.items()],
             dependencies={"listing": Provide(listing)},
-            exception_handlers={ValidationException: not_valid, IntegrityError: at_once, RecursionError: too_deep},
+            exception_handlers={ValidationException: not_valid, RecursionError: too_deep},
             security=[{"bearer": []}],
             include_in_schema=True,
         )
@@ -84,11 +83,6 @@ def not_valid(request: Request[Visitor, Any, Any], error: ValidationException) -
     errors = [{"field": str(each.get("key", "")), "detail": str(each.get("message", ""))} for each in found]
     detail = errors[0]["detail"] if errors else "The input breaks a rule."
     return answers.answer(request, 422, detail, rule="invalid", errors=errors)
-
-
-def at_once(request: Request[Visitor, Any, Any], error: IntegrityError) -> Response[Any]:
-    """Two did the same thing at once and the database kept one: the other may look and ask again."""
-    return answers.refused(request, Conflict("Somebody else did this at the same moment. Look again."))
 
 
 def too_deep(request: Request[Visitor, Any, Any], error: RecursionError) -> Response[Any]:

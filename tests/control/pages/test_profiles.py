@@ -1,5 +1,8 @@
 """Profiles: one person in several companies; and a profile of one's own in a customer's layer."""
 
+import asyncio
+
+from tests.conftest import ON_BOTH
 from tests.control.pages.visit import Panel, Visit, words
 
 
@@ -57,6 +60,14 @@ async def test_elsa_makes_her_profile_in_zoo_with_one_button_and_binds_to_zoe(pa
     assert "Your profile in Zoo is made." in said
     saved = words(await elsa.follow(await elsa.send(bindings_of(panel, "Elsa"), fields)))
     assert "From your next login your apps open as Zoe" in saved
+
+
+@ON_BOTH
+async def test_the_button_pressed_twice_makes_one_profile(panel: Panel) -> None:
+    zoo = panel.cast.tenant("Zoo").id
+    elsa = await panel.visit("Elsa", f"/companies/{zoo}")
+    answers = await asyncio.gather(*(elsa.send(f"/companies/{zoo}/profile") for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [303, 409, 409, 409]
 
 
 async def test_elsas_profile_is_shown_with_where_she_comes_from(panel: Panel) -> None:
