@@ -46,6 +46,10 @@ class App(Record, Audited):
     post_logout_redirect_uris: Mapped[list[str]] = mapped_column(Json)
     first_party: Mapped[bool] = mapped_column(default=False)
     id_token_alg: Mapped[str] = mapped_column(sa.String(10), default="ES256")
+    handoff_uri: Mapped[str | None] = mapped_column(sa.String(2000), default=None)
+    """Where the panel opens an impersonation in a new tab, with the hand-off in the fragment."""
+    backchannel_logout_uri: Mapped[str | None] = mapped_column(sa.String(2000), default=None)
+    """Where the app wants to be told that a login has ended (OpenID Connect Back-Channel Logout 1.0)."""
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
     discarded_at: Mapped[datetime | None]
@@ -82,6 +86,8 @@ class App(Record, Audited):
         login_uri: str | None = None,
         post_logout_redirect_uris: list[str] | None = None,
         first_party: bool = False,
+        handoff_uri: str | None = None,
+        backchannel_logout_uri: str | None = None,
     ) -> tuple["App", str | None]:
         """A new client, and for a web app its secret, shown once. First-party is set by the platform only."""
         if kind not in TYPES:
@@ -112,6 +118,10 @@ class App(Record, Audited):
                 checked_uri(uri, kind, "post_logout_redirect_uris") for uri in post_logout_redirect_uris or []
             ],
             first_party=first_party and platform,
+            handoff_uri=checked_handoff(handoff_uri, kind, redirect_uris) if handoff_uri else None,
+            backchannel_logout_uri=(
+                checked_uri(backchannel_logout_uri, "web", "backchannel_logout_uri") if backchannel_logout_uri else None
+            ),
             created_at=now,
         )
         session.add(app)
@@ -126,6 +136,13 @@ class App(Record, Audited):
                 fields[key] = [checked_uri(uri, self.type, key) for uri in fields[key]]
         if fields.get("login_uri"):
             fields["login_uri"] = checked_uri(fields["login_uri"], self.type, "login_uri")
+        if fields.get("handoff_uri"):
+            known = fields.get("redirect_uris", self.redirect_uris)
+            fields["handoff_uri"] = checked_handoff(fields["handoff_uri"], self.type, known)
+        if fields.get("backchannel_logout_uri"):
+            fields["backchannel_logout_uri"] = checked_uri(
+                fields["backchannel_logout_uri"], "web", "backchannel_logout_uri"
+            )
         if "name" in fields:
             fields["name"] = named(fields["name"])
         changed = {key: value for key, value in fields.items() if getattr(self, key) != value}
@@ -170,6 +187,20 @@ def checked_uri(uri: str, kind: str, field: str) -> str:
     if not (private or (parts.scheme == "https" and host) or (parts.scheme == "http" and local)):
         raise Invalid("An address starts with https:// (http:// only on this machine).", field=field)
     return uri
+
+
+def checked_handoff(uri: str, kind: str, redirect_uris: list[str]) -> str:
+    """A page of the app itself: of an origin that it logs in at. Only pages can take a hand-off."""
+    checked = checked_uri(uri, kind, "handoff_uri")
+    if not urlsplit(checked).netloc or origin_of(checked) not in {origin_of(each) for each in redirect_uris}:
+        raise Invalid("This is no address of a place where the app logs in.", field="handoff_uri")
+    return checked
+
+
+def origin_of(uri: str) -> str:
+    """Where an address belongs (RFC 6454): scheme, host and port; of an app's own scheme, that scheme."""
+    parts = urlsplit(uri)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
 
 
 def _same_but_port(uri: str, known: str) -> bool:

@@ -193,24 +193,8 @@ class Binding(Record, Audited):
         own = actor.true is not None and actor.true.user_id == self.user_id
         subjects = actor.standing.membership_id == self.subject_membership_id
         if not own and not subjects:
-            await self._require_end(session, actor)
+            await require_ender(session, actor, self.membership_id)
         await self.end(session, "released" if own else "ended_by_subject" if subjects else "ended_by_admin", now)
-
-    async def _require_end(self, session: AsyncSession, actor: Actor) -> None:
-        if not actor.may(Permission.END_STAND_INS):
-            raise NotPermitted("Your role may not end other people's bindings.")
-        if actor.standing.role == "admin":
-            return
-        theirs = (
-            await session.execute(
-                sa.select(Membership.__table__.c.role, Membership.__table__.c.tenant_id).where(
-                    Membership.__table__.c.id == self.membership_id
-                )
-            )
-        ).one()
-        # Operators end their own and those of fellow operators; an admin's only by an admin.
-        if (theirs.role, theirs.tenant_id) != ("operator", actor.standing.tenant_id):
-            raise NotPermitted("Only an admin may end this binding.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +260,20 @@ class BindingApp(Record):
         """One's own; a proposed one holds nothing before its person says yes; others' end by their binding's verb."""
         proposed = self.live is None and bool(sa.inspect(self).pending)
         return set() if proposed or self.user_id == reach.user_id else None
+
+
+async def require_ender(session: AsyncSession, actor: Actor, membership_id: int) -> None:
+    """Whoever ends somebody else's stand-in has the right to, over the membership that stands in."""
+    if not actor.may(Permission.END_STAND_INS):
+        raise NotPermitted("Your role may not end what others stand in by.")
+    if actor.standing.role == "admin":
+        return
+    members = Membership.__table__
+    wanted = sa.select(members.c.role, members.c.tenant_id).where(members.c.id == membership_id)
+    theirs = (await session.execute(wanted)).one()
+    # Operators end their own and those of fellow operators; an admin's only by an admin.
+    if (theirs.role, theirs.tenant_id) != ("operator", actor.standing.tenant_id):
+        raise NotPermitted("Only an admin may end this.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,6 +353,7 @@ async def staleness(connection: AsyncConnection | AsyncSession, binding: Binding
         reason=binding.reason,
         ticket=binding.ticket,
         mode=binding.mode,
+        now=now,
     )
     return broken(binding, found)
 

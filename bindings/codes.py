@@ -13,6 +13,10 @@ from tenants.records import Number, Record
 LIVES = timedelta(seconds=60)
 AUTHORIZATION = "authorization"
 """The purpose of a code of the authorization endpoint."""
+HANDOFF = "handoff"
+"""The purpose of what opens an impersonation at an app; its `redirect_uri` is the origin that may redeem it."""
+FRAME = "frame"
+"""The purpose of what lets the banner's frame ask once who stands in."""
 
 
 class Code(Record):

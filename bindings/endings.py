@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.binding import Binding
-from bindings.impersonation import Impersonation
+from bindings.impersonation import Impersonation, end_all
 from bindings.login import LONGEST as LOGIN_LASTS
 from bindings.login import Login
 from tenants.actor import Actor
@@ -195,8 +195,7 @@ async def end_access(session: AsyncSession, members: Members, cause: str, now: d
     await session.execute(sa.update(_logins).where(_as_or_by(members), _logins.c.ended_at.is_(None)).values(**over))
     for key in (await session.scalars(_keys(members))).all():
         await key.revoke(session, now)
-    for impersonation in (await session.scalars(_impersonations(members, now))).all():
-        await impersonation.end(session, cause, now)
+    await end_all(session, (await session.scalars(_impersonations(members, now))).all(), cause, now)
 
 
 async def end_bindings(session: AsyncSession, bindings: sa.Select[Binding], cause: str, now: datetime) -> None:

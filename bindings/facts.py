@@ -1,13 +1,15 @@
 """The facts of the guard, fetched by one prebuilt statement that looks past the fence."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from advanced_alchemy.types import DateTimeUTC
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from bindings.guard import Act, Facts, Party
-from tenants.policy import BindingReach, Look, Policy, StandIns
+from tenants.policy import BindingReach, Look, Notice, Policy, StandIns
 from tenants.roles import Role
 
 _PARTS = """parties AS (
@@ -32,16 +34,17 @@ _PARTS = """parties AS (
       LEFT JOIN memberships ssp ON ssp.id = s.sponsor_id
       LEFT JOIN users sspu ON sspu.id = ssp.user_id
      WHERE a.id = {actor}
-), line (leaf, id, parent_id, gone, stand_ins, look, binding_reach, reason, ticket, second_factor, notice, days) AS (
+), line (leaf, id, parent_id, gone, stand_ins, look, binding_reach, reason, ticket, second_factor, notice, days,
+         minutes) AS (
     SELECT t.id, t.id, t.parent_id, t.discarded_at IS NOT NULL, t.policy_stand_ins, t.policy_look,
            t.policy_binding_reach, t.policy_reason, t.policy_ticket, t.policy_second_factor, t.policy_notice,
-           t.policy_binding_days
+           t.policy_binding_days, t.policy_minutes
       FROM tenants t, parties p
      WHERE t.id IN (p.a_tenant, p.p_tenant, p.sp_tenant, p.ssp_tenant)
     UNION ALL
     SELECT l.leaf, t.id, t.parent_id, t.discarded_at IS NOT NULL, t.policy_stand_ins, t.policy_look,
            t.policy_binding_reach, t.policy_reason, t.policy_ticket, t.policy_second_factor, t.policy_notice,
-           t.policy_binding_days
+           t.policy_binding_days, t.policy_minutes
       FROM line l JOIN tenants t ON t.id = l.parent_id
 ), shut AS (
     SELECT DISTINCT l.leaf FROM line l
@@ -50,7 +53,7 @@ _PARTS = """parties AS (
 ), wants AS (
     SELECT MAX(l.stand_ins) AS stand_ins, MAX(l.look) AS look, MAX(l.binding_reach) AS binding_reach,
            MAX(l.reason) AS reason, MAX(l.ticket) AS ticket, MAX(l.second_factor) AS second_factor,
-           MAX(l.notice) AS notice, MIN(l.days) AS binding_days
+           MAX(l.notice) AS notice, MIN(l.days) AS binding_days, MIN(l.minutes) AS minutes
       FROM parties p JOIN line l ON l.leaf = p.p_tenant
 )
 """
@@ -66,7 +69,15 @@ SELECT p.*, w.*, at.name AS a_place, at.kind AS a_kind, at.path AS a_path,
                  JOIN team_members theirs ON theirs.team_id = mine.team_id AND theirs.left_at IS NULL
                  JOIN teams t ON t.id = mine.team_id AND t.discarded_at IS NULL
                 WHERE mine.membership_id = p.a_id AND mine.lead AND mine.left_at IS NULL
-                  AND theirs.membership_id = p.s_id) AS leads
+                  AND theirs.membership_id = p.s_id) AS leads,
+       (SELECT MAX(c.ends_at) FROM consents c
+         WHERE c.tenant_id = p.p_tenant AND c.revoked_at IS NULL
+           AND (c.membership_id IS NULL OR c.membership_id = p.s_id)
+           AND (c.operator_id = p.a_id
+                OR (c.operator_id IS NULL AND c.to_tenant_id IN (p.a_tenant, p.sp_tenant)))) AS consented_until,
+       (SELECT MAX(g.ends_at) FROM break_glasses g
+         WHERE g.subject_membership_id = p.s_id AND g.asked_by_id = p.a_id AND g.approved_at IS NOT NULL
+           AND g.ended_at IS NULL) AS broken_until
   FROM parties p CROSS JOIN wants w
   JOIN tenants at ON at.id = p.a_tenant
   LEFT JOIN tenants pt ON pt.id = p.p_tenant
@@ -84,7 +95,11 @@ def parts_of_facts(actor: str, subject: str, extension: str) -> str:
     return _PARTS.format(actor=actor, subject=subject, extension=extension)
 
 
-_FACTS = sa.text("WITH RECURSIVE " + parts_of_facts(":actor", ":subject", ":extension") + ROW_OF_FACTS)
+WINDOWS = ("consented_until", "broken_until")
+"""The times among the facts: until when a window of consent, and a broken glass, are open."""
+_FACTS = sa.text("WITH RECURSIVE " + parts_of_facts(":actor", ":subject", ":extension") + ROW_OF_FACTS).columns(
+    **{name: DateTimeUTC(timezone=True) for name in WINDOWS}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +125,13 @@ async def fetch_facts(
     mode: str = "full",
     standing_in: bool = False,
     strong: bool = True,
+    now: datetime | None = None,
 ) -> Found | None:
     """What the guard needs to know, in one round trip; None when actor, subject or extension does not exist.
 
-    `strong`: the sign-in that asks used a second factor. Where none is at hand the person's having one decides: when
-    the first is set up, every other sign-in ends.
+    `now` is a session's own where none is given; without one no window of consent counts. `strong`: the sign-in that
+    asks used a second factor. Where none is at hand the person's having one decides: when the first is set up, every
+    other sign-in ends.
     """
     row = (
         await connection.execute(
@@ -123,12 +140,15 @@ async def fetch_facts(
     ).one_or_none()
     if row is None or (subject_membership_id is not None and row.s_id is None):
         return None
-    return found_in(row, act, reason=reason, ticket=ticket, mode=mode, standing_in=standing_in, strong=strong)
+    if now is None and isinstance(connection, AsyncSession):
+        now = connection.sync_session.info.get("now")
+    return found_in(row, act, now, reason=reason, ticket=ticket, mode=mode, standing_in=standing_in, strong=strong)
 
 
 def found_in(
     row: Any,
     act: Act,
+    now: datetime | None,
     *,
     reason: str | None = None,
     ticket: str | None = None,
@@ -148,6 +168,8 @@ def found_in(
         policy=_policy(row),
         standing_in=standing_in,
         leads=bool(row.leads),
+        consented=_open(row.consented_until, now),
+        broken_glass=_open(row.broken_until, now),
         second_factor=bool(row.a_factor) and strong,
         reason=reason,
         ticket=ticket,
@@ -198,6 +220,10 @@ def _holds(live: Any, closed: Any, sponsor_path: str | None, path: str) -> bool:
     return bool(live) and not closed and above
 
 
+def _open(until: datetime | None, now: datetime | None) -> bool:
+    return until is not None and now is not None and now < until
+
+
 def _policy(row: Any) -> Policy:
     return Policy(
         StandIns(row.stand_ins),
@@ -206,6 +232,7 @@ def _policy(row: Any) -> Policy:
         row.reason,
         row.ticket,
         row.second_factor,
-        row.notice,
+        Notice(row.notice),
         row.binding_days,
+        row.minutes,
     )

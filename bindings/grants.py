@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bindings.binding import Binding
 from bindings.clients import Credentials, Rejected
-from bindings.codes import AUTHORIZATION, consume
+from bindings.codes import AUTHORIZATION, HANDOFF, consume
+from bindings.impersonation import Impersonation
 from bindings.logout import end_login
 from bindings.oauth import check_redemption, scope_within
 from bindings.standing import REFRESH, Spell, Standing, by_code, by_token
@@ -29,6 +30,9 @@ NOTED_EVERY = timedelta(hours=1)
 _used = Binding.__table__
 _NOTE_USE = sa.update(_used).where(_used.c.id == sa.bindparam("binding")).values(last_used_at=sa.bindparam("now"))
 
+_stands = Impersonation.__table__
+_NOTE_OPENED = sa.update(_stands).where(_stands.c.id == sa.bindparam("stand")).values(seen_at=sa.bindparam("now"))
+
 
 async def redeem(
     issuer: Issuer, credentials: Credentials, fields: Mapping[str, str], now: datetime, origin: Origin
@@ -38,7 +42,7 @@ async def redeem(
     if secret is None:
         raise Rejected("invalid_request", "The code is missing.")
     async with issuer.store.hot.connect() as connection:
-        found = await by_code(connection, credentials.client_id, AUTHORIZATION, digest(secret))
+        found = await by_code(connection, credentials.client_id, AUTHORIZATION, digest(secret), now)
     standing = credentials.prove(found)
     held, spell, issued = standing.held, standing.spell, standing.issued
     if held is None or spell is None or issued is None:
@@ -55,13 +59,48 @@ async def redeem(
         raise
     await _require_holding(issuer, spell, now, origin)
     minted = await mint(
-        issuer, standing.client, spell, now, scope=held.scope, refresh_scope=held.scope, nonce=issued.nonce
+        issuer,
+        standing.client,
+        spell,
+        now,
+        scope=held.scope,
+        refresh_scope=None if spell.stand else held.scope,
+        nonce=issued.nonce,
     )
     async with issuer.store.writer.begin() as connection:
         if await consume(connection, secret, AUTHORIZATION, standing.client.id, now):
             await store_tokens(connection, minted)
             return minted.answer
     raise await _replayed(issuer, spell, Verb.CODE_REPLAYED, now, origin)
+
+
+async def take_over(
+    issuer: Issuer, credentials: Credentials, fields: Mapping[str, str], now: datetime, asked_from: str | None
+) -> dict[str, Any]:
+    """The access token for a hand-off: how an impersonation is opened at an app, once. Raises Rejected.
+
+    It is bound to the client and, where a browser asks, to the origin that it was made for. There is no refresh token.
+    """
+    secret = fields.get("handoff")
+    if secret is None:
+        raise Rejected("invalid_request", "The handoff is missing.")
+    async with issuer.store.hot.connect() as connection:
+        found = await by_code(connection, credentials.client_id, HANDOFF, digest(secret), now)
+    standing = credentials.prove(found)
+    held, spell, issued = standing.held, standing.spell, standing.issued
+    if held is None or spell is None or issued is None or spell.stand is None or not held.live(now):
+        raise _no_such_handoff()
+    if asked_from is not None and asked_from != issued.redirect_uri:
+        raise _no_such_handoff()
+    if spell.over(now) is not None:
+        raise _no_such_handoff()
+    minted = await mint(issuer, standing.client, spell, now, scope=held.scope, refresh_scope=None)
+    async with issuer.store.writer.begin() as connection:
+        if not await consume(connection, secret, HANDOFF, standing.client.id, now):
+            raise _no_such_handoff()
+        await store_tokens(connection, minted)
+        await connection.execute(_NOTE_OPENED, {"stand": spell.stand.id, "now": now})
+    return minted.answer
 
 
 async def refresh(
@@ -71,7 +110,7 @@ async def refresh(
     secret = fields.get("refresh_token")
     if secret is None:
         raise Rejected("invalid_request", "The refresh_token is missing.")
-    standing = credentials.prove(await _held(issuer, credentials, secret))
+    standing = credentials.prove(await _held(issuer, credentials, secret, now))
     held, spell = standing.held, standing.spell
     if held is None or spell is None:
         raise _no_such_token()
@@ -103,7 +142,7 @@ async def revoke(
     claims = await issuer.keys.verify(secret, now, "at+jwt") if "." in secret else None
     kind, hashed = ("access", str(claims.get("jti"))) if claims else (REFRESH, digest(secret))
     async with issuer.store.hot.connect() as connection:
-        found = await by_token(connection, credentials.client_id, kind, hashed)
+        found = await by_token(connection, credentials.client_id, kind, hashed, now)
     standing = credentials.prove(found)
     if standing.held is None or standing.spell is None:
         return
@@ -114,9 +153,9 @@ async def revoke(
         await revoke_token(connection, standing.held.id, now)
 
 
-async def _held(issuer: Issuer, credentials: Credentials, secret: str) -> Standing | None:
+async def _held(issuer: Issuer, credentials: Credentials, secret: str, now: datetime) -> Standing | None:
     async with issuer.store.hot.connect() as connection:
-        return await by_token(connection, credentials.client_id, REFRESH, digest(secret))
+        return await by_token(connection, credentials.client_id, REFRESH, digest(secret), now)
 
 
 async def _require_holding(issuer: Issuer, spell: Spell, now: datetime, origin: Origin) -> None:
@@ -147,6 +186,10 @@ async def _note_use(connection: AsyncConnection, spell: Spell, now: datetime) ->
 
 def _no_such_code() -> Rejected:
     return Rejected("invalid_grant", "This code is not valid, or was used, or is older than a minute.")
+
+
+def _no_such_handoff() -> Rejected:
+    return Rejected("invalid_grant", "This hand-off is not valid, or was used, or is older than a minute.")
 
 
 def _no_such_token() -> Rejected:

@@ -57,6 +57,9 @@ class Facts:
     leads: bool = False
     """An admin made the actor lead of a team that the subject is in."""
     consented: bool = False
+    """A window of consent is open for this actor and this subject."""
+    broken_glass: bool = False
+    """A second person approved that the actor goes past `never` and consent, for this subject and an hour."""
     second_factor: bool = False
     reason: str | None = None
     ticket: str | None = None
@@ -141,9 +144,14 @@ def policy(facts: Facts) -> Refused | None:
     """The subject's tenant forbids it or asks for something that is missing."""
     wants, subject = facts.policy, _subject(facts)
     where = subject.tenant_name
+    # Breaking the glass is for quick help: it opens no binding, which stays.
+    broken = facts.broken_glass and facts.act is Act.IMPERSONATE
     missing = (
-        (wants.stand_ins is StandIns.NEVER, f"{where} lets nobody stand in for its people."),
-        (wants.stand_ins is StandIns.CONSENT and not facts.consented, f"{where} asks for consent first."),
+        (wants.stand_ins is StandIns.NEVER and not broken, f"{where} lets nobody stand in for its people."),
+        (
+            wants.stand_ins is StandIns.CONSENT and not facts.consented and not broken,
+            f"{where} asks for consent first.",
+        ),
         (bool(wants.reason) and len(facts.reason or "") < REASON_LEAST, f"{where} asks for a reason."),
         (bool(wants.ticket) and not facts.ticket, f"{where} asks for a ticket."),
         (wants.look is Look.LOOK_ONLY and facts.mode != "look", f"{where} allows looking only."),

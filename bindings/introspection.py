@@ -24,7 +24,7 @@ async def introspect(
     said = await read_access_token(issuer, token, now) if "." in token else None
     kind, hashed = (ACCESS, said["jti"]) if said else (REFRESH, digest(token))
     async with issuer.store.hot.connect() as connection:
-        standing = credentials.prove(await by_token(connection, credentials.client_id, kind, hashed))
+        standing = credentials.prove(await by_token(connection, credentials.client_id, kind, hashed, now))
     if not confidential(standing.client):
         raise no_such_client()
     held, spell = standing.held, standing.spell
@@ -49,7 +49,7 @@ async def standing_of(issuer: Issuer, token: str, now: datetime) -> Standing:
     if said is None:
         raise no_good_token()
     async with issuer.store.hot.connect() as connection:
-        standing = await by_token(connection, said["client_id"], ACCESS, said["jti"])
+        standing = await by_token(connection, said["client_id"], ACCESS, said["jti"], now)
     if standing is None or standing.spell is None or not standing.active(now):
         raise no_good_token()
     if not _agrees(said, standing.client, standing.spell):

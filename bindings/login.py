@@ -68,6 +68,14 @@ class Login(Record):
     ends_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     ended_cause: Mapped[str | None] = mapped_column(sa.String(40))
+    tell: Mapped[bool] = mapped_column(default=False)
+    """The app asked to be told when it ends: whatever ends it, `control/logouts.py` finds it and tells."""
+    told_at: Mapped[datetime | None]
+    """When the app acknowledged that, or we gave up, which `tell_error` says."""
+    tell_tries: Mapped[int] = mapped_column(default=0)
+    tell_at: Mapped[datetime | None]
+    """Not to be tried again before then."""
+    tell_error: Mapped[str | None] = mapped_column(sa.String(200))
 
     @classmethod
     def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
@@ -119,6 +127,7 @@ class Granted:
     because: Because
     binding: Binding | None
     ends_at: datetime | None
+    impersonation: Impersonation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +213,7 @@ async def _bound(
     if actor is None or subject is None:
         sentence = "The membership it was made with is not active."
         return Notice("stale", "interaction_required", sentence, binding, rule="live")
-    refused = await _fits(session, app, subject, actor, said)
+    refused = await fits(session, app, subject, actor, said)
     return refused or Granted(actor, subject, Because.BINDING, binding, binding.ends_at)
 
 
@@ -221,17 +230,17 @@ async def _own(
     owner_path = await _owner_path(session, app)
     own = [seen for seen in await own_extensions(session, identities) if seen.path.startswith(owner_path)]
     licensed = [seen for seen in own if app.product_id is None or await licence_of(session, app, seen)]
-    fits = licensed or own
-    if not fits:
+    usable = licensed or own
+    if not usable:
         return await _without_extension(session, identities, app, owner_path, said)
-    picked = await _pick(session, user_id, app, fits, chosen, choose)
+    picked = await _pick(session, user_id, app, usable, chosen, choose)
     if picked is None:
         said.append(Step("own", "choose", "several extensions fit"))
-        return Notice("choose", "interaction_required", "Which extension do you want to use?", choices=tuple(fits))
+        return Notice("choose", "interaction_required", "Which extension do you want to use?", choices=tuple(usable))
     names = {"number": picked.number or "", "tenant": picked.tenant_name}
     said.append(Step("own", "extension", "own extension %(number)s at %(tenant)s", names))
     actor = next(each for each in identities if each.membership_id == picked.membership_id)
-    refused = await _fits(session, app, picked, actor, said)
+    refused = await fits(session, app, picked, actor, said)
     return refused or Granted(actor, picked, Because.OWN, None, None)
 
 
@@ -246,7 +255,7 @@ async def _without_extension(
     subject = await seen_at(session, here[0].membership_id, None)
     if subject is None:
         return Notice("not_yours", "access_denied", "You are not active there.")
-    refused = await _fits(session, app, subject, here[0], said)
+    refused = await fits(session, app, subject, here[0], said)
     return refused or Granted(here[0], subject, Because.OWN, None, None)
 
 
@@ -267,8 +276,8 @@ async def _pick(
     return next((seen for seen in fits if seen.extension_id == extension_id), None)
 
 
-async def _fits(session: Asked, app: App, subject: Seen, actor: Identity, said: list[Step]) -> Notice | None:
-    """The app may sign this subject in, they hold its product, and they are its app admin where it asks for one."""
+async def fits(session: Asked, app: App, subject: Seen, actor: Identity, said: list[Step]) -> Notice | None:
+    """None when the app may sign this subject in, who holds its product, and is its app admin where it asks for one."""
     if not subject.path.startswith(await _owner_path(session, app)):
         said.append(Step("owner", "refused", "the app belongs to another organization"))
         return Notice("not_yours", "access_denied", f"{app.name} is not for {subject.tenant_name}.", subject=subject)
@@ -339,7 +348,11 @@ _ON_EXTENSION = _SEEN.join(
 
 async def own_extensions(session: Asked, identities: Sequence[Identity]) -> list[Seen]:
     """The extensions in use of these memberships, in order of number."""
-    ids = [each.membership_id for each in identities]
+    return await extensions_of(session, [each.membership_id for each in identities])
+
+
+async def extensions_of(session: Asked, ids: Sequence[int]) -> list[Seen]:
+    """The same by the memberships' ids."""
     rows = await session.execute(_ON_EXTENSION.where(_members.c.id.in_(ids)).order_by(_phones.c.number, _phones.c.id))
     return [Seen(*row) for row in rows]
 
@@ -406,7 +419,7 @@ async def begin_login(
     actor: Actor,
     granted: Granted,
     app: App,
-    sign_in: SignIn,
+    sign_in: SignIn | None,
     scope: str,
     now: datetime,
 ) -> Login:
@@ -421,20 +434,21 @@ async def begin_login(
     other = granted.subject.membership_id != granted.actor.membership_id
     await tell(
         connection,
-        replace(actor, via=Via.BINDING) if granted.binding is not None else actor,
+        replace(actor, via=_VIA.get(granted.because, actor.via)),
         now,
         Verb.LOGGED_IN,
         ("apps", str(app.id), app.name),
         place=granted.subject.tenant_id,
         path=granted.subject.path,
         subject=as_identity(granted.subject) if other else None,
-        stand_in_id=row["binding_id"],
+        stand_in_id=row["binding_id"] or row["impersonation_id"],
         sid=row["id"],
         because=row["because"],
     )
     return Login(**row)
 
 
+_VIA = {Because.BINDING: Via.BINDING, Because.IMPERSONATION: Via.IMPERSONATION, Because.TOKEN: Via.TOKEN}
 _INSERT = sa.insert(Login.__table__)
 _USED = (
     sa.update(Binding.__table__)
@@ -443,11 +457,11 @@ _USED = (
 )
 
 
-def _row_of(granted: Granted, app: App, sign_in: SignIn, scope: str, now: datetime) -> dict[str, Any]:
+def _row_of(granted: Granted, app: App, sign_in: SignIn | None, scope: str, now: datetime) -> dict[str, Any]:
     return {
         "id": secrets.token_hex(16),
         "app_id": app.id,
-        "sign_in_id": sign_in.id,
+        "sign_in_id": sign_in.id if sign_in else None,
         "user_id": granted.actor.user_id,
         "actor_membership_id": granted.actor.membership_id,
         "subject_membership_id": granted.subject.membership_id,
@@ -455,11 +469,13 @@ def _row_of(granted: Granted, app: App, sign_in: SignIn, scope: str, now: dateti
         "extension_id": granted.subject.extension_id,
         "because": granted.because.value,
         "binding_id": granted.binding.id if granted.binding else None,
+        "impersonation_id": granted.impersonation.id if granted.impersonation else None,
         "scope": scope,
-        "auth_time": sign_in.proof_at,
-        "methods": sign_in.methods.split(),
+        "auth_time": sign_in.proof_at if sign_in else now,
+        "methods": sign_in.methods.split() if sign_in else [],
         "created_at": now,
         "ends_at": granted.ends_at,
+        "tell": app.backchannel_logout_uri is not None,
     }
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bindings.apps import App
 from bindings.binding import Binding
 from bindings.endings import end_membership_access
-from bindings.impersonation import Impersonation
+from bindings.impersonation import Impersonation, end_all
 from bindings.login import LONGEST as LOGIN_LASTS
 from bindings.login import Login
 from tenants.actor import Actor
@@ -60,6 +60,27 @@ RELATIONS: dict[str, Fate] = {
     "impersonations.subject_membership_id": Fate.CUT,
     "impersonations.tenant_id": Fate.CUT,
     "impersonations.app_id": Fate.FOLLOW,
+    "impersonations.user_id": Fate.FOLLOW,
+    "impersonations.actor_tenant_id": Fate.FOLLOW,
+    "impersonations.sign_in_id": Fate.FOLLOW,
+    "impersonations.extension_id": Fate.FOLLOW,
+    "sign_ins.impersonation_id": Fate.FOLLOW,
+    "logins.impersonation_id": Fate.FOLLOW,
+    # Consent was given to those who were above; whoever breaks the glass is above every place
+    "consents.tenant_id": Fate.FOLLOW,
+    "consents.membership_id": Fate.FOLLOW,
+    "consents.to_tenant_id": Fate.CUT,
+    "consents.operator_id": Fate.CUT,
+    "consents.granted_by_id": Fate.FOLLOW,
+    "break_glasses.tenant_id": Fate.FOLLOW,
+    "break_glasses.subject_membership_id": Fate.FOLLOW,
+    "break_glasses.asked_by_id": Fate.FOLLOW,
+    "break_glasses.approved_by_id": Fate.FOLLOW,
+    "loosenings.tenant_id": Fate.FOLLOW,
+    "loosenings.asked_by_id": Fate.FOLLOW,
+    "notices.tenant_id": Fate.FOLLOW,
+    "notices.subject_membership_id": Fate.FOLLOW,
+    "notices.actor_membership_id": Fate.FOLLOW,
     # Logins from outside, and those at apps whose owner is no longer above
     "logins.actor_membership_id": Fate.CUT,
     "logins.subject_membership_id": Fate.CUT,
@@ -339,8 +360,7 @@ def _impersonations(border: Border) -> Rows:
 
 
 async def _end_impersonations(session: AsyncSession, actor: Actor, border: Border) -> None:
-    for impersonation in (await session.scalars(_impersonations(border))).all():
-        await impersonation.end(session, CAUSE, border.now)
+    await end_all(session, (await session.scalars(_impersonations(border))).all(), CAUSE, border.now)
 
 
 def _open_logins(border: Border) -> Rows:

@@ -8,12 +8,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bindings.apps import App
 from bindings.facts import Found, fetch_facts
 from bindings.guard import Act, Refused, judge
+from bindings.impersonation import LONGEST, Impersonation, live_ones
 from bindings.login import Granted, Notice, Step, resolve
+from tenants.actor import Actor
 from tenants.identities import live_identities
 from tenants.people import Membership, User
+from tenants.policy import Policy
 from tenants.reach import Reach
 from tenants.refusals import NotPermitted, OutOfReach
 from tenants.roles import RIGHTS, Permission, Role
+from tenants.text import REASON_LEAST
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,49 @@ def exchanged(actor: Role, subject: Role) -> tuple[list[Permission], list[Permis
     """What the actor gains and loses while standing in: the subject's rights, within what the actor may lend."""
     then, now = RIGHTS[subject].may & RIGHTS[actor].lends, RIGHTS[actor].may
     return sorted(then - now), sorted(now - then)
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """An impersonation before it starts: what the rules ask for, what refuses it whatever is typed, what it ends."""
+
+    refused: Refused | None
+    """The rule that refuses however the form is filled in; None where it can be begun."""
+    policy: Policy
+    gains: list[Permission]
+    loses: list[Permission]
+    replaces: Impersonation | None
+    """The actor's own live one, which this one would end."""
+    minutes: int
+
+
+async def rehearse(session: AsyncSession, actor: Actor, subject: Membership, now: datetime) -> Rehearsed:
+    """Ask the guard as the start will, with everything given that a form can give. Raises OutOfReach."""
+    who = actor.true
+    if who is None:
+        raise OutOfReach
+    found = await fetch_facts(
+        session,
+        Act.IMPERSONATE,
+        who.membership_id,
+        subject_membership_id=subject.id,
+        reason="x" * REASON_LEAST,
+        ticket="x",
+        mode="look",
+        standing_in=actor.standing_in,
+        strong=actor.strong,
+    )
+    if found is None:
+        raise OutOfReach
+    own = live_ones(now).where(Impersonation.user_id == who.user_id, Impersonation.kind == "impersonation")
+    policy, longest = found.facts.policy, int(LONGEST.total_seconds() // 60)
+    return Rehearsed(
+        judge(found.facts),
+        policy,
+        *exchanged(who.role, Role(subject.role)),
+        (await session.scalars(own)).one_or_none(),
+        longest if policy.minutes is None else min(longest, policy.minutes),
+    )
 
 
 async def rehearse_login(

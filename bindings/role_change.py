@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bindings.binding import Binding, broken, run_out
 from bindings.facts import Found, fetch_facts
 from bindings.guard import Act, judge
-from bindings.impersonation import Impersonation
+from bindings.impersonation import Impersonation, end_all
 from tenants.actor import Actor
 from tenants.api_keys import ApiKey
 from tenants.people import Membership, User
@@ -67,8 +67,7 @@ async def change_role(session: AsyncSession, actor: Actor, membership: Membershi
     stand_ins = _StandIns(membership, now)
     await stand_ins.fetch(session)
     await membership.change_role(session, actor, role, now)
-    for impersonation in stand_ins.impersonations_lost(role):
-        await impersonation.end(session, "rights_lost", now)
+    await end_all(session, stand_ins.impersonations_lost(role), "rights_lost", now)
 
 
 class _StandIns:

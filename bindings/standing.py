@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from bindings.binding import broken, run_out
 from bindings.claims import LoginFacts, Phone, StandIn
-from bindings.facts import ROW_OF_FACTS, Found, found_in, parts_of_facts
-from bindings.guard import Act
+from bindings.facts import ROW_OF_FACTS, WINDOWS, Found, found_in, parts_of_facts
+from bindings.guard import Act, judge
+from bindings.impersonation import Impersonation
 from bindings.login import LONGEST, Because
 from tenants.credentials import digest
 from tenants.records import Json
@@ -34,11 +35,16 @@ _ASKED = """asked AS (
            b.subject_membership_id AS b_subject, b.number AS b_number, b.created_at AS b_created_at,
            b.ends_at AS b_ends_at, b.last_used_at AS b_last_used_at, b.ended_at AS b_ended_at,
            b.ended_cause AS b_ended_cause, b.reason AS b_reason, b.ticket AS b_ticket, b.mode AS b_mode,
+           i.id AS i_id, i.kind AS i_kind, i.reason AS i_reason, i.ticket AS i_ticket, i.mode AS i_mode,
+           i.strong AS i_strong, i.app_id AS i_app_id, i.created_at AS i_created_at, i.ends_at AS i_ends_at,
+           i.ended_at AS i_ended_at, i.ended_cause AS i_ended_cause, i.seen_at AS i_seen_at, i.beat_at AS i_beat_at,
+           i.goodbye_at AS i_goodbye_at, i.document AS i_document,
            su.email, su.email_verified_at, ph.id AS phone_id, ph.name AS phone_name, ph.host AS phone_host,
            li.id AS licence_id, li.app_admin, spt.name AS sponsor_name
       FROM {source}
       JOIN tenants ow ON ow.id = c.tenant_id
       LEFT JOIN bindings b ON b.id = l.binding_id
+      LEFT JOIN impersonations i ON i.id = l.impersonation_id
       LEFT JOIN memberships sm ON sm.id = l.subject_membership_id
       LEFT JOIN users su ON su.id = sm.user_id
       LEFT JOIN extensions ex ON ex.id = l.extension_id
@@ -63,7 +69,14 @@ _TIMES = (
     "b_ends_at",
     "b_last_used_at",
     "b_ended_at",
+    "i_created_at",
+    "i_ends_at",
+    "i_ended_at",
+    "i_seen_at",
+    "i_beat_at",
+    "i_goodbye_at",
     "email_verified_at",
+    *WINDOWS,
 )
 
 
@@ -167,6 +180,8 @@ class Spell:
     ended_cause: str | None
     because: str
     bond: Bond | None
+    stand: Impersonation | None
+    """The impersonation it came through, as a reading that no session knows."""
     found: Found | None
     owner_path: str
     extension_id: int | None
@@ -188,6 +203,8 @@ class Spell:
         if self.bond is not None:
             stale = run_out(self.bond, now) or broken(self.bond, self.found)
             return f"stale_{stale.rule}" if stale else None
+        if self.stand is not None:
+            return self._stopped(self.stand, now)
         if self.because != Because.OWN or self.found is None:
             return "stale_live"
         actor = self.found.facts.actor
@@ -197,6 +214,14 @@ class Spell:
             return None
         mine = self.found.extension_live and self.found.extension_membership_id == actor.membership_id
         return None if mine else "stale_reassigned"
+
+    def _stopped(self, stand: Impersonation, now: datetime) -> str | None:
+        """An impersonation is asked by its row and by the guard."""
+        over = stand.over(now)
+        if over is not None:
+            return f"impersonation_{over[0]}"[:40]
+        refused = judge(self.found.facts) if self.found else None
+        return f"stale_{refused.rule if refused else 'live'}" if refused or not self.found else None
 
     def _misfit(self) -> str | None:
         """The app may still sign this subject in, they hold its product, and are its admin where it asks for one."""
@@ -222,26 +247,26 @@ class Standing:
 
 
 async def by_token(
-    connection: AsyncConnection | AsyncSession, client_id: str, kind: str, token_hash: str
+    connection: AsyncConnection | AsyncSession, client_id: str, kind: str, token_hash: str, now: datetime
 ) -> Standing | None:
     """A client with one of its own tokens; None where there is no such client."""
     asked = {"client": client_id, "kind": kind, "hash": token_hash}
-    return _standing((await connection.execute(_BY_TOKEN, asked)).one_or_none())
+    return _standing((await connection.execute(_BY_TOKEN, asked)).one_or_none(), now)
 
 
 async def by_code(
-    connection: AsyncConnection | AsyncSession, client_id: str, purpose: str, code_hash: str
+    connection: AsyncConnection | AsyncSession, client_id: str, purpose: str, code_hash: str, now: datetime
 ) -> Standing | None:
     """A client with a code of this kind that it was given; None where there is no such client."""
     asked = {"client": client_id, "kind": purpose, "hash": code_hash}
     row = (await connection.execute(_BY_CODE, asked)).one_or_none()
-    standing = _standing(row)
+    standing = _standing(row, now)
     if standing is None or standing.held is None or row is None:
         return standing
     return replace(standing, issued=Issued(row.redirect_uri, row.nonce, row.code_challenge))
 
 
-def _standing(row: Any) -> Standing | None:
+def _standing(row: Any, now: datetime) -> Standing | None:
     if row is None:
         return None
     client = Client(row.app_id, row.client_id, row.app_name, row.app_type, row.secret_hash, row.id_token_alg)
@@ -255,15 +280,19 @@ def _standing(row: Any) -> Standing | None:
             row.token_consumed_at,
             row.token_revoked_at,
         )
-    return Standing(client, held, _spell(row) if row.sid is not None else None)
+    return Standing(client, held, _spell(row, now) if row.sid is not None else None)
 
 
-def _spell(row: Any) -> Spell:
+def _spell(row: Any, now: datetime) -> Spell:
     bond = _bond(row) if row.binding_id is not None else None
-    reason, ticket, mode = (bond.reason, bond.ticket, row.b_mode) if bond else (None, None, "full")
-    strong = not STRONG.isdisjoint(row.methods)
-    found = found_in(row, Act.BIND, reason=reason, ticket=ticket, mode=mode, strong=strong)
-    facts = _facts(row, bond)
+    stand = _stand(row) if row.i_id is not None else None
+    asked: dict[str, Any] = {"strong": not STRONG.isdisjoint(row.methods)}
+    if bond is not None:
+        asked |= {"reason": bond.reason, "ticket": bond.ticket, "mode": row.b_mode}
+    if stand is not None:
+        asked = {"reason": stand.reason, "ticket": stand.ticket, "mode": stand.mode, "strong": stand.strong}
+    found = found_in(row, stand.act if stand else Act.BIND, now, **asked)
+    facts = _facts(row, bond, stand)
     return Spell(
         facts=facts,
         scope=row.login_scope,
@@ -272,6 +301,7 @@ def _spell(row: Any) -> Spell:
         ended_cause=(row.over_cause or "ended") if row.over_at is not None else None,
         because=row.because,
         bond=bond,
+        stand=stand,
         found=found,
         owner_path=row.owner_path,
         extension_id=row.pinned_extension_id,
@@ -295,7 +325,33 @@ def _bond(row: Any) -> Bond:
     )
 
 
-def _facts(row: Any, bond: Bond | None) -> LoginFacts:
+def _stand(row: Any) -> Impersonation:
+    return Impersonation(
+        id=row.i_id,
+        kind=row.i_kind,
+        app_id=row.i_app_id,
+        reason=row.i_reason,
+        ticket=row.i_ticket,
+        mode=row.i_mode,
+        strong=bool(row.i_strong),
+        created_at=row.i_created_at,
+        ends_at=row.i_ends_at,
+        ended_at=row.i_ended_at,
+        ended_cause=row.i_ended_cause,
+        seen_at=row.i_seen_at,
+        beat_at=row.i_beat_at,
+        goodbye_at=row.i_goodbye_at,
+        document=row.i_document,
+    )
+
+
+def _stand_in(row: Any, bond: Bond | None, stand: Impersonation | None) -> StandIn | None:
+    if stand is not None:
+        return StandIn(row.because, stand.id, stand.ends_at, stand.mode)
+    return StandIn(row.because, bond.id, row.until, row.b_mode) if bond else None
+
+
+def _facts(row: Any, bond: Bond | None, stand: Impersonation | None) -> LoginFacts:
     sponsor = f" ({row.sponsor_name})" if row.sponsor_name else ""
     on_phone = row.phone_id is not None
     return LoginFacts(
@@ -315,5 +371,5 @@ def _facts(row: Any, bond: Bond | None) -> LoginFacts:
         actor_id=row.actor_id,
         actor_name=f"{row.a_name}{sponsor}",
         actor_role=Role(row.a_role or Role.MEMBER),
-        stand_in=StandIn(row.because, bond.id, row.until, row.b_mode) if bond else None,
+        stand_in=_stand_in(row, bond, stand),
     )

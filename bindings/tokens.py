@@ -62,12 +62,19 @@ async def mint(
     now: datetime,
     *,
     scope: str,
-    refresh_scope: str,
+    refresh_scope: str | None,
     nonce: str | None = None,
 ) -> Minted:
-    """Sign what a token answer holds (OIDC Core section 3.1.3.3), before the transaction that stores the rows."""
+    """Sign what a token answer holds (OIDC Core section 3.1.3.3), before the transaction that stores the rows.
+
+    Without a `refresh_scope` there is no refresh token, and the access token lives to the end of its stand-in.
+    """
+    if refresh_scope is None:
+        scope = " ".join(each for each in scope.split() if each != "offline_access")
     jti, secret = secrets.token_hex(16), new_secret()
     until = _not_past(now + ACCESS_LIVES, spell)
+    if refresh_scope is None and spell.stand is not None:
+        until = spell.stand.ends_at
     told: dict[str, Any] = {
         "issuer": issuer.url,
         "client_id": client.client_id,
@@ -81,22 +88,20 @@ async def mint(
         "access_token": access,
         "token_type": "Bearer",
         "expires_in": max(0, int((until - now).total_seconds())),
-        "refresh_token": secret,
         "scope": scope,
     }
+    if refresh_scope is not None:
+        answer["refresh_token"] = secret
     if "openid" in scope.split():
         claims = id_token_claims(spell.facts, nonce=nonce, **told) | {"at_hash": at_hash(access)}
         answer["id_token"] = (await issuer.keys.signer(client.id_token_alg, now)).sign(claims)
     shared = {"login_id": spell.facts.sid, "app_id": client.id, "created_at": now}
-    refresh_until = _not_past(now + REFRESH_LIVES, spell)
-    return Minted(
-        answer,
-        [
-            shared | {"kind": ACCESS, "token_hash": jti, "scope": scope, "expires_at": until},
-            shared
-            | {"kind": REFRESH, "token_hash": digest(secret), "scope": refresh_scope, "expires_at": refresh_until},
-        ],
-    )
+    rows = [shared | {"kind": ACCESS, "token_hash": jti, "scope": scope, "expires_at": until}]
+    if refresh_scope is not None:
+        refresh_until = _not_past(now + REFRESH_LIVES, spell)
+        kept = {"kind": REFRESH, "token_hash": digest(secret), "scope": refresh_scope, "expires_at": refresh_until}
+        rows.append(shared | kept)
+    return Minted(answer, rows)
 
 
 _tokens = Token.__table__

@@ -8,7 +8,9 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, NotAuthorizedException
 from litestar.response import Redirect, Template
 
+from control.doors import ItIsOver
 from control.proof import FactorFirst, ProveFirst
+from control.speech import speech
 from control.visitor import Visitor
 from tenants.refusals import Conflict, Invalid, Refusal, TooMany
 
@@ -44,6 +46,8 @@ def refused(request: Request[Visitor, Any, Any], refusal: Refusal) -> Response[A
     """One of the house's own refusals."""
     if isinstance(refusal, FactorFirst) and not wants_json(request):
         return Redirect(refusal.back, status_code=303)
+    if isinstance(refusal, ItIsOver) and not wants_json(request):
+        return it_is_over(request)
     if isinstance(refusal, ProveFirst) and not wants_json(request):
         return Redirect("/prove", query_params={"next": refusal.back}, status_code=303)
     extra: dict[str, Any] = {"rule": refusal.rule}
@@ -51,6 +55,20 @@ def refused(request: Request[Visitor, Any, Any], refusal: Refusal) -> Response[A
         extra["errors"] = [{"field": refusal.field, "detail": refusal.sentence}]
     headers = {"Retry-After": str(refusal.retry_after)} if isinstance(refusal, TooMany) else {}
     return answer(request, refusal.status, refusal.sentence, headers=headers, **extra)
+
+
+def it_is_over(request: Request[Visitor, Any, Any]) -> Response[Any]:
+    """The page that says how an impersonation ended, whatever was asked for: nothing was done, nobody is switched."""
+    over = request.user.over
+    context = {
+        **request.app.state.shell(request),
+        "over": over,
+        "title": speech(request)("This impersonation has ended"),
+    }
+    headers = {"Cache-Control": "no-store", "Vary": "Cookie"}
+    return Template(
+        "impersonations/over.html", context=context, status_code=409, headers=headers, media_type=MediaType.HTML
+    )
 
 
 def http_error(request: Request[Visitor, Any, Any], error: HTTPException) -> Response[Any]:

@@ -7,6 +7,10 @@ done there outlives them. A route without both stops the app from starting.
 `proof_at="/path/{id}"` names the page to come back to (where the browser says it came from, by default), and
 `proof_keeps=(…)` the fields that this page takes from its address, so that nothing typed is lost.
 
+`starts=True` is a start of a stand-in: whoever stands in already is told so (409, rule `nested`).
+`leaves=True` is a way out, open to who stands in to look only; `when_over=True` is open while nobody has read yet that
+an impersonation ended: everything else answers with the page that says so, so that nobody is switched back in silence.
+
 Where an organization asks its admins and operators for a second factor, who has none passes only the routes with
 `before_factor=True`: to set one up, to be somebody else, and to leave.
 """
@@ -72,6 +76,8 @@ async def door(connection: ASGIConnection[Any, Visitor, Any, Any], handler: Base
     if _answers_options(handler):
         return
     visitor, may = connection.user, handler.opt["may"]
+    if visitor.over is not None and not handler.opt.get("when_over"):
+        raise ItIsOver
     if isinstance(handler, HTTPRouteHandler) and method_of(connection) not in SAFE:
         await _require_own_form(connection, handler, visitor)
     if may == ANYONE:
@@ -79,18 +85,43 @@ async def door(connection: ASGIConnection[Any, Visitor, Any, Any], handler: Base
     if visitor.actor is None:
         raise NotAuthorizedException("Sign in first.")
     try:
-        _require_scope(connection, handler, visitor.actor)
-        if visitor.actor.standing_in and handler.opt["outlives"]:
-            raise NotPermitted("Stop impersonating first: this would outlive your standing in.", rule="outlives")
-        if isinstance(may, Permission) and not visitor.actor.may(may):
-            raise NotPermitted("Your role here does not include this. Ask an admin of your organization.")
-        if not handler.opt.get("before_factor"):
-            await require_factor(connection)
-        if handler.opt.get("proof"):
-            await require_proof(connection)
+        await _require_right(connection, handler, visitor.actor)
     except Refusal as refusal:
         await mark_refusal(connection.app.state.house, visitor, refusal, connection.scope["path"])
         raise
+
+
+async def _require_right(
+    connection: ASGIConnection[Any, Visitor, Any, Any], handler: BaseRouteHandler, actor: Actor
+) -> None:
+    """What is asked of somebody who is known: the credential, how they appear, their role, what they proved."""
+    may = handler.opt["may"]
+    _require_scope(connection, handler, actor)
+    if actor.standing_in:
+        _require_lent(connection, handler, actor)
+    if isinstance(may, Permission) and not actor.may(may):
+        raise NotPermitted("Your role here does not include this. Ask an admin of your organization.")
+    if not handler.opt.get("before_factor"):
+        await require_factor(connection)
+    if handler.opt.get("proof"):
+        await require_proof(connection)
+
+
+def _require_lent(connection: ASGIConnection[Any, Visitor, Any, Any], handler: BaseRouteHandler, actor: Actor) -> None:
+    """What is open to somebody who stands in: no second start, nothing that outlives it, and to a look no change."""
+    if handler.opt.get("starts"):
+        raise Conflict("You are signed in as somebody else. Stop that first.", rule="nested")
+    if handler.opt["outlives"]:
+        raise NotPermitted("Stop impersonating first: this would outlive your standing in.", rule="outlives")
+    if actor.look and method_of(connection) not in SAFE and not handler.opt.get("leaves"):
+        raise NotPermitted("You are signed in to look only: nothing can be changed.", rule="look")
+
+
+class ItIsOver(Conflict):
+    """The impersonation of this browser has ended, and nobody has read so yet."""
+
+    def __init__(self) -> None:
+        super().__init__("Your impersonation has ended. Nothing was saved.", rule="over")
 
 
 def method_of(connection: ASGIConnection[Any, Visitor, Any, Any]) -> str:
@@ -120,7 +151,7 @@ async def _require_own_form(
         raise NotPermitted("This form did not come from this panel.", rule="csrf")
     form = await Request[Visitor, Any, Any](connection.scope, connection.receive).form()
     acting = form.get("_acting")
-    if acting is not None and acting != visitor.acting_id:
+    if (acting is not None or visitor.stand_in is not None) and acting != visitor.acting_id:
         raise Conflict("You are acting as someone else in another tab, so nothing was saved.", rule="acting")
     given = connection.headers.get("x-csrf-token") or form.get("_csrf_token") or ""
     expected = visitor.csrf(house.settings)

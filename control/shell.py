@@ -12,6 +12,7 @@ from litestar import MediaType, Request, Response
 from litestar.datastructures import Cookie
 from litestar.response import Redirect, Template
 
+from bindings.impersonation import Impersonation
 from control.branding import shown
 from control.house import House
 from control.settings import Settings
@@ -51,6 +52,7 @@ class Banner:
     stop_action: str
     record_href: str | None
     stale_reason: str | None
+    look: bool = False
 
 
 NAV: tuple[tuple[str | None, tuple[tuple[str, str, str, Permission | None], ...]], ...] = (
@@ -75,6 +77,7 @@ NAV: tuple[tuple[str | None, tuple[tuple[str, str, str, Permission | None], ...]
     (
         "Access",
         (
+            ("/impersonations", "Impersonations", "venetian-mask", Permission.SEE_STAND_INS),
             ("/bindings", "Bindings", "cable", Permission.SEE_STAND_INS),
             ("/invitations", "Invitations", "mail", Permission.INVITE_MEMBERS),
             ("/history", "History", "history", Permission.READ_HISTORY),
@@ -102,6 +105,8 @@ def shell(request: Request[Visitor, Any, Any]) -> dict[str, Any]:
     if not isinstance(visitor, Visitor):
         return common
     common |= {"now": visitor.now, "csrf": visitor.csrf(house.settings), "toasts": read_toasts(request)}
+    # On every answer, also where nobody's settings were read: a page without it would hide who acts.
+    common |= {"banner": _banner(visitor), "acting_id": visitor.acting_id}
     if visitor.identity is None or visitor.user is None:
         return common
     reader = _reader(visitor, visitor.identity)
@@ -109,8 +114,6 @@ def shell(request: Request[Visitor, Any, Any]) -> dict[str, Any]:
         "me": reader,
         "nav": navigation(visitor, request.url.path, reader.locale),
         "crumbs": [{"href": "/", "label": visitor.identity.tenant_name, "current": True, "switch": None}],
-        "banner": _banner(visitor),
-        "acting_id": visitor.acting_id,
         "brand": shown(visitor.brand) if visitor.brand else None,
         "profile_count": len(visitor.identities),
         "fragment": request.headers.get("x-fragment") == "1",
@@ -118,7 +121,7 @@ def shell(request: Request[Visitor, Any, Any]) -> dict[str, Any]:
 
 
 def _reader(visitor: Visitor, identity: Identity) -> Reader:
-    user = visitor.user
+    user = visitor.reader
     return Reader(
         identity.shown_name,
         identity.email,
@@ -155,7 +158,9 @@ def navigation(visitor: Visitor, path: str, locale: str) -> list[dict[str, Any]]
 
 
 def _banner(visitor: Visitor) -> Banner | None:
-    """The newest open binding: "Your app logins open as Bea, ext 201 at Bakery"."""
+    """Who stands in here, from its row; else the newest open binding: "Your app logins open as Bea, ext 201"."""
+    if visitor.stand_in is not None:
+        return _red(visitor.stand_in)
     if not visitor.bound:
         return None
     binding, stale = visitor.bound[0]
@@ -170,6 +175,22 @@ def _banner(visitor: Visitor) -> Banner | None:
         stop_action=f"/bindings/{binding.id}/release",
         record_href="/bindings",
         stale_reason=stale.sentence if stale else None,
+    )
+
+
+def _red(stand: Impersonation) -> Banner:
+    return Banner(
+        kind="impersonation",
+        actor_name=stand.actor_name,
+        subject_name=stand.subject_name,
+        subject_email=stand.subject_email,
+        extension=stand.number,
+        tenant=stand.tenant_name,
+        ends_at=stand.ends_at,
+        stop_action="/impersonations/stop",
+        record_href=None,
+        stale_reason=None,
+        look=stand.mode == "look",
     )
 
 

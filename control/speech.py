@@ -11,5 +11,5 @@ from control.words import words
 
 def speech(request: Request[Visitor, Any, Any]) -> Callable[[str], str]:
     """`_ = speech(request)`: translates into the language of whoever reads the answer."""
-    user = request.user.user
-    return words(user.locale if user else "en").gettext
+    reader = request.user.reader
+    return words(reader.locale if reader else "en").gettext

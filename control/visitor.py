@@ -1,19 +1,20 @@
 """Visitor: who knocks at a door. Found out once per request, from a sign-in's cookie or a bearer key, never both."""
 
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from litestar.connection import ASGIConnection
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from bindings.binding import Binding, Staleness, open_bindings, staleness
+from bindings.binding import Binding, Staleness, identity_of, open_bindings, staleness
+from bindings.impersonation import Impersonation
 from control.house import House
 from control.settings import Settings
-from tenants.actor import Actor, Identity, Origin
+from tenants.actor import Actor, Identity, Origin, Via
 from tenants.api_keys import PREFIX, ApiKey
 from tenants.brands import Brand, brand_of
 from tenants.credentials import digest
@@ -35,7 +36,15 @@ class Visitor:
     actor: Actor | None = None
     sign_in: SignIn | None = None
     user: User | None = None
+    """The person of the membership that this request is made as: while standing in, the subject."""
+    reader: User | None = None
+    """Who really reads the page: their language, zone and keys."""
     identities: list[Identity] = field(default_factory=list)
+    """The live profiles of the credential; a stood-in one has one."""
+    stand_in: Impersonation | None = None
+    """The impersonation that this browser stands in by, as a reading that no session knows."""
+    over: Impersonation | None = None
+    """The one that it stood in by: it has ended, and nobody has read so yet."""
     api_key_id: int | None = None
     bound: list[tuple[Binding, Staleness | None]] = field(default_factory=list)
     """The person's open bindings, newest first, each with why it no longer holds: the amber bar."""
@@ -52,13 +61,18 @@ class Visitor:
     @property
     def acting_id(self) -> str:
         """Changes whenever the visitor appears as somebody else: forms carry it, a mismatch saves nothing."""
-        return f"{self.identity.membership_id}" if self.identity else ""
+        if self.over is not None:
+            return f"over-{self.over.id}"
+        as_whom = f"{self.identity.membership_id}" if self.identity else ""
+        return f"{as_whom}-{self.stand_in.id}" if self.stand_in is not None else as_whom
 
     def csrf(self, settings: Settings) -> str:
         """The token that a form of this visitor carries."""
         if not self.csrf_seed:
             return ""
-        return hmac.new(settings.secret_key, b"csrf:" + self.csrf_seed.encode(), "sha256").hexdigest()
+        # A form that was opened before a start or a Stop is no form of whoever this is now.
+        seed = f"{self.csrf_seed}:{self.acting_id}" if self.stand_in or self.over else self.csrf_seed
+        return hmac.new(settings.secret_key, b"csrf:" + seed.encode(), "sha256").hexdigest()
 
 
 class FindVisitor(AbstractAuthenticationMiddleware):
@@ -90,12 +104,17 @@ async def _by_cookie(house: House, visitor: Visitor, connection: ASGIConnection[
         if sign_in is None or not sign_in.alive(visitor.now):
             return
         _sit_down(visitor, sign_in, await live_identities(bare, user_id=sign_in.user_id))
+        if sign_in.impersonation_id is not None and visitor.actor is not None:
+            await _stand_in(house, bare, visitor, sign_in.impersonation_id)
     if visitor.actor is not None and connection.route_handler.opt.get("bar", True):
         house_actor, everywhere = Actor.house("door"), Reach.everywhere("door")
         async with house.store.work(house_actor, everywhere, visitor.now, writes=False) as session:
             await look_around(session, visitor)
     if visitor.actor is not None and visitor.now - sign_in.last_seen_at > SEEN_EVERY:
         await _touch(house, SignIn.__table__, sign_in.id, {"last_seen_at": visitor.now})
+    stand = visitor.stand_in
+    if stand is not None and (stand.seen_at is None or visitor.now - stand.seen_at > SEEN_EVERY):
+        await _touch(house, Impersonation.__table__, stand.id, {"seen_at": visitor.now})
 
 
 _SIGNED_IN = sa.select(*SignIn.__table__.c).where(SignIn.__table__.c.token_hash == sa.bindparam("hash"))
@@ -111,12 +130,59 @@ def _sit_down(visitor: Visitor, sign_in: SignIn, identities: list[Identity]) -> 
     visitor.csrf_seed = sign_in.csrf_secret
 
 
+_STANDS = sa.select(*Impersonation.__table__.c).where(Impersonation.__table__.c.id == sa.bindparam("id"))
+
+
+async def _stand_in(house: House, bare: AsyncConnection, visitor: Visitor, impersonation_id: int) -> None:
+    """Appear as the subject while the row and the guard say so; else it is over: nobody is switched back unasked."""
+    row = (await bare.execute(_STANDS, {"id": impersonation_id})).mappings().one_or_none()
+    if row is None or visitor.actor is None:
+        return
+    stand = Impersonation(**row)
+    true = next((each for each in visitor.identities if each.membership_id == stand.actor_membership_id), None)
+    cause, at = stand.over(visitor.now) or (None, visitor.now)
+    party = None
+    if cause is None:
+        refused, found = await stand.refused(bare, visitor.now)
+        party = found.facts.subject if found is not None else None
+        # The profile that stands in is the one that the sign-in is at.
+        at_home = true is not None and true == visitor.actor.true
+        cause = refused.rule if refused is not None else None if at_home else "profile"
+    if cause is not None or party is None or true is None:
+        visitor.over = await end_where_it_is(house, stand.id, cause or "live", visitor.now, at)
+        return
+    subject = replace(identity_of(party), email=stand.subject_email)
+    visitor.stand_in, visitor.identities = stand, [subject]
+    visitor.actor = Actor(
+        true,
+        subject,
+        Via.IMPERSONATION,
+        visitor.origin,
+        stand_in_id=stand.id,
+        sign_in_id=visitor.actor.sign_in_id,
+        strong=visitor.actor.strong,
+        look=stand.mode == "look",
+    )
+
+
+async def end_where_it_is(house: House, number: int, cause: str, now: datetime, at: datetime) -> Impersonation:
+    """Write down that it is over, if nobody was quicker, in a transaction of the house's own."""
+    async with house.store.work(Actor.house("impersonation"), Reach.everywhere("impersonation"), now) as session:
+        row = await session.get_one(Impersonation, number)
+        if row.ended_at is None:
+            await row.end(session, cause, now, at=at)
+        return row
+
+
 async def look_around(session: AsyncSession, visitor: Visitor) -> None:
     """What a page shows around itself: the reader's own settings, the amber bar, the brand. A bare login does not."""
     if visitor.sign_in is not None:
-        visitor.user = await session.get(User, visitor.sign_in.user_id)
-        for binding in await open_bindings(session, visitor.sign_in.user_id):
-            visitor.bound.append((binding, await staleness(session, binding, visitor.now)))
+        visitor.reader = visitor.user = await session.get(User, visitor.sign_in.user_id)
+        if visitor.stand_in is not None and visitor.identity is not None:
+            visitor.user = await session.get(User, visitor.identity.user_id)
+        else:
+            for binding in await open_bindings(session, visitor.sign_in.user_id):
+                visitor.bound.append((binding, await staleness(session, binding, visitor.now)))
     if visitor.identity is not None:
         visitor.brand = await brand_of(session, visitor.identity.path)
 
@@ -134,7 +200,7 @@ async def _by_key(house: House, visitor: Visitor, authorization: str) -> None:
         if not identities:
             return
         visitor.identities = identities
-        visitor.user = await session.get(User, key.user_id)
+        visitor.reader = visitor.user = await session.get(User, key.user_id)
     visitor.api_key_id = key.id
     scopes = frozenset(key.scopes.split())
     visitor.actor = Actor.of(identities[0], visitor.origin, api_key_id=key.id, scopes=scopes)

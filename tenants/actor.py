@@ -71,6 +71,8 @@ class Actor:
     system: str | None = None
     strong: bool = False
     """A second factor was used for the sign-in that this is; never so for a key."""
+    look: bool = False
+    """Standing in to look only: nothing is changed and nothing secret is shown."""
 
     @classmethod
     def of(
@@ -128,4 +130,6 @@ class Actor:
         span = RIGHTS[who.role].span
         if who.sponsor is not None and span is Span.SUBTREE:
             span = Span.TENANT
-        return Reach.of_membership(span, who.path, who.tenant_id, who.user_id, who.membership_id)
+        # A stand-in is for one membership: what is the person's own elsewhere stays theirs.
+        user_id = 0 if self.standing_in else who.user_id
+        return Reach.of_membership(span, who.path, who.tenant_id, user_id, who.membership_id)

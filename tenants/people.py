@@ -42,15 +42,19 @@ class User(Record, Audited):
     discarded_level_id: Mapped[int | None] = mapped_column(Number)
     factors_reset_at: Mapped[datetime | None]
     """When somebody took their second factors away: they are asked to set up new ones until they did."""
+    notices_muted: Mapped[bool] = mapped_column(default=False)
+    """They want no letters about who stood in for them. Only they themselves say so."""
 
     @classmethod
     def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
         """A person is in reach when one of their memberships is."""
         if reach.whole:
             return sa.true()
-        if reach.extent is Extent.SELF:
-            return cls.id == reach.user_id
         theirs = Membership.__table__
+        if reach.extent is Extent.SELF:
+            # By the membership as well: who stands in for it has no person's reach besides.
+            itself = sa.select(theirs.c.user_id).where(theirs.c.id == reach.membership_id)
+            return sa.or_(cls.id == reach.user_id, cls.id.in_(itself))
         return cls.id.in_(sa.select(theirs.c.user_id).where(reach.tenants(theirs.c.tenant_id)))
 
     @property
@@ -153,7 +157,7 @@ class Membership(Record, Audited):
     def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
         """Where its tenant is; oneself for a member."""
         if reach.extent is Extent.SELF:
-            return cls.user_id == reach.user_id
+            return sa.or_(cls.user_id == reach.user_id, cls.id == reach.membership_id)
         return reach.tenants(cls.tenant_id)
 
     @property

@@ -30,6 +30,14 @@ class BindingReach(IntEnum):
     LAYER = 1
 
 
+class Notice(IntEnum):
+    """Whether people get letters about who stood in for them: none, gathered once a day, at each start."""
+
+    NONE = 0
+    DIGEST = 1
+    AT_ONCE = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The rules in force at a tenant, after inheriting."""
@@ -40,7 +48,7 @@ class Policy:
     reason: int = 0
     ticket: int = 0
     second_factor: int = 0
-    notice: int = 0
+    notice: Notice = Notice.NONE
     binding_days: int | None = None
     """The longest a binding may last, in days; None where nobody set a cap. Here the smaller is the tighter."""
     minutes: int | None = None
@@ -64,7 +72,7 @@ class Policy:
             maxima["reason"],
             maxima["ticket"],
             maxima["second_factor"],
-            maxima["notice"],
+            Notice(maxima["notice"]),
             _least(policy.binding_days for policy in all_of),
             _least(policy.minutes for policy in all_of),
             maxima["require_factor"],
@@ -103,7 +111,7 @@ class PolicyColumns:
             self.policy_reason,
             self.policy_ticket,
             self.policy_second_factor,
-            self.policy_notice,
+            Notice(self.policy_notice),
             self.policy_binding_days,
             self.policy_minutes,
             self.policy_require_factor,

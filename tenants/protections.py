@@ -23,7 +23,7 @@ LEVELS: dict[str, tuple[str, ...]] = {
     "reason": YES_NO,
     "ticket": YES_NO,
     "second_factor": YES_NO,
-    "notice": YES_NO,
+    "notice": ("none", "digest", "at_once"),
     "require_factor": YES_NO,
 }
 MOST: dict[str, int] = {"binding_days": 3650, "minutes": 20}

@@ -52,6 +52,8 @@ class SignIn(Record):
     proof_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     ended_cause: Mapped[str | None] = mapped_column(sa.String(40))
+    impersonation_id: Mapped[int | None] = mapped_column(Number, default=None)
+    """The impersonation that this browser stands in by, kept after its end until the person has read that it ended."""
 
     @classmethod
     def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
@@ -128,6 +130,13 @@ class SignIn(Record):
             methods=list(methods),
         )
         await session.flush()
+        return secret
+
+    async def renew(self, session: AsyncSession) -> str:
+        """The cookie's new secret, whenever the browser becomes somebody else or itself again: the old one is dead."""
+        secret = new_secret()
+        rows = SignIn.__table__
+        await session.execute(sa.update(rows).where(rows.c.id == self.id).values(token_hash=digest(secret)))
         return secret
 
     async def choose(self, session: AsyncSession, identity: Identity) -> None:

@@ -23,7 +23,7 @@ from tenants.actor import Actor, Identity
 from tenants.fence import FencedSession
 from tenants.reach import TREE, Extent, Reach, below
 from tenants.records import Audited, Json, Number, Path, Record
-from tenants.refusals import Unrecorded
+from tenants.refusals import NotPermitted, Unrecorded
 from tenants.verbs import Verb
 
 SCHEMA = 1
@@ -198,7 +198,19 @@ def write_entries(session: Session, context: UOWTransaction | None = None, insta
     if silent:
         raise Unrecorded(f"A change of {type(silent[0]).__name__} without its entry.")
     if sayings:
+        _require_more_than_a_look(session, sayings)
         _insert(session, sayings)
+
+
+LOOKING = frozenset({Verb.REFUSED, Verb.IMPERSONATION_STOPPED, Verb.IMPERSONATION_ENDED, Verb.SIGNED_OUT})
+"""All that is written of somebody who stands in to look only: being refused, and leaving."""
+
+
+def _require_more_than_a_look(session: Session, sayings: list[Saying]) -> None:
+    """Nothing changes without its entry, so that whoever only looks changes nothing, whichever door they came by."""
+    actor: Actor | None = session.info.get("actor")
+    if actor is not None and actor.look and any(saying.verb not in LOOKING for saying in sayings):
+        raise NotPermitted("You are signed in to look only: nothing can be changed.", rule="look")
 
 
 @event.listens_for(FencedSession, "before_commit")

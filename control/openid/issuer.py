@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import sqlalchemy as sa
 from litestar import Request, Response
 
-from bindings.apps import App
+from bindings.apps import App, origin_of
 from bindings.clients import Rejected, one_of_each
 from bindings.keys import KeyRing
 from bindings.tokens import Issuer
@@ -19,11 +19,11 @@ MOST_FIELDS = 60
 FORM = "application/x-www-form-urlencoded"
 UNCACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 ORIGINS_KEPT = timedelta(seconds=30)
-"""How long a process keeps the list of origins that browser apps ask from."""
+"""How long a process keeps the list of origins that apps ask from."""
 
 
 class Origins:
-    """The origins of browser apps (type spa): the only ones that may read answers from their own pages."""
+    """The origins of registered apps: the only ones whose pages may read answers. A native app has none."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -31,13 +31,13 @@ class Origins:
         self._read_at: datetime | None = None
 
     async def hold(self, origin: str, now: datetime) -> bool:
-        """Whether a browser app is registered there."""
+        """Whether an app is registered there."""
         if self._read_at is None or abs(now - self._read_at) > ORIGINS_KEPT:
             apps = App.__table__
-            wanted = sa.select(apps.c.redirect_uris).where(apps.c.type == "spa", apps.c.discarded_at.is_(None))
+            wanted = sa.select(apps.c.redirect_uris).where(apps.c.type != "native", apps.c.discarded_at.is_(None))
             async with self._store.hot.connect() as connection:
                 lists = await connection.scalars(wanted)
-            self._known = frozenset(target_of(uri) for uris in lists for uri in uris)
+            self._known = frozenset(origin_of(uri) for uris in lists for uri in uris)
             self._read_at = now
         return origin in self._known
 
@@ -59,7 +59,7 @@ def house_of(request: Request[Visitor, Any, Any]) -> House:
 
 
 async def cross_origin(request: Request[Visitor, Any, Any]) -> dict[str, str]:
-    """The headers that let a browser app read the answer, when the asking page is one (CORS)."""
+    """The headers that let an app's page read the answer, when the asking page is one (CORS)."""
     origin, state = request.headers.get("origin"), request.app.state
     if origin is None:
         return {"Vary": "Origin"}
@@ -94,12 +94,6 @@ def with_fields(address: str, fields: dict[str, str]) -> str:
     """The address with more fields behind those that it has."""
     joint = "&" if urlsplit(address).query else "" if address.endswith("?") else "?"
     return f"{address}{joint}{urlencode(fields)}"
-
-
-def target_of(uri: str) -> str:
-    """Where an address belongs, as an origin or, for an app's own scheme, as that scheme: for CORS and form-action."""
-    parts = urlsplit(uri)
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
 
 
 def rejection(rejected: Rejected, scheme: str, more: dict[str, str]) -> Response[dict[str, str]]:

@@ -13,14 +13,14 @@ from litestar import Request, Response, get, post
 from litestar.response import Redirect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from bindings.apps import App, known_client
+from bindings.apps import App, known_client, origin_of
 from bindings.clients import Rejected, plain
 from bindings.codes import Code
 from bindings.login import Granted, Notice, as_identity, begin_login, last_seen_by, remember_choice, resolve
 from bindings.oauth import AuthorizationRequest, RejectedRequest, check_authorization
 from control.doors import ANYONE
 from control.house import House
-from control.openid.issuer import fields_of, form_fields, house_of, issuer_of, target_of, with_fields
+from control.openid.issuer import fields_of, form_fields, house_of, issuer_of, with_fields
 from control.shell import page
 from control.speech import speech
 from control.visitor import Visitor, look_around
@@ -257,7 +257,7 @@ async def _notice(session: AsyncSession, asking: Asking, notice: Notice) -> Resp
     return page(
         asking.request,
         "login/notice.html",
-        forms_to=(target_of(asking.asked.redirect_uri),),
+        forms_to=(origin_of(asking.asked.redirect_uri),),
         title=_("Log in to %(app)s") % {"app": asking.app.name},
         app=asking.app,
         notice=notice,

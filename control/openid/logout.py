@@ -7,11 +7,11 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.response import Redirect
 
-from bindings.apps import App, find_client
+from bindings.apps import App, find_client, origin_of
 from bindings.clients import Rejected, plain
 from bindings.logout import end_login, logins_here
 from control.doors import ANYONE, SIGNED_IN
-from control.openid.issuer import fields_of, form_fields, house_of, issuer_of, target_of, with_fields
+from control.openid.issuer import fields_of, form_fields, house_of, issuer_of, with_fields
 from control.shell import page
 from control.speech import speech
 from control.visitor import Visitor
@@ -113,7 +113,7 @@ async def _ask(request: Asked, leaving: Leaving, fields: Mapping[str, str]) -> R
     return page(
         request,
         "login/log_out.html",
-        forms_to=(target_of(leaving.onward),) if leaving.onward else (),
+        forms_to=(origin_of(leaving.onward),) if leaving.onward else (),
         title=_("Log out"),
         app=leaving.app,
         fields={name: fields[name] for name in SAID if name in fields},

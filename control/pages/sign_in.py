@@ -18,7 +18,6 @@ from control.pages.parts.forms import UNTOUCHED
 from control.pages.parts.layers import layer_in, layer_look
 from control.pages.parts.leaving import end_everywhere, end_logins_from
 from control.pages.parts.passkeys import party_of
-from control.pages.parts.session import Session
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
@@ -67,14 +66,26 @@ async def prove(request: Request[Visitor, Any, Any]) -> Response[Any]:
     return onward
 
 
-@post("/sign-out", may=SIGNED_IN, outlives=False, before_factor=True, include_in_schema=False)
-async def sign_out(request: Request[Visitor, Any, Any], session: Session) -> Response[Any]:
-    """End this browser's sign-in, and the apps' logins made from it, in one transaction."""
-    visitor = request.user
-    if visitor.sign_in is not None and visitor.identity is not None:
-        row = await session.get_one(SignIn, visitor.sign_in.id)
-        await row.end(session, visitor.identity, "signed_out", visitor.now)
-        await end_logins_from(session, row.id, visitor.now)
+@post(
+    "/sign-out",
+    may=SIGNED_IN,
+    outlives=False,
+    before_factor=True,
+    leaves=True,
+    when_over=True,
+    include_in_schema=False,
+)
+async def sign_out(request: Request[Visitor, Any, Any]) -> Response[Any]:
+    """End this browser's sign-in, its impersonation and the apps' logins made from it, in one transaction.
+
+    It is the true person who signs out, also while standing in: nobody else's sign-in is touched.
+    """
+    visitor, house = request.user, request.app.state.house
+    if visitor.sign_in is not None and visitor.actor is not None and visitor.actor.true is not None:
+        async with house.store.work(visitor.actor, EVERYWHERE, visitor.now) as session:
+            row = await session.get_one(SignIn, visitor.sign_in.id)
+            await end_logins_from(session, row.id, visitor.now)
+            await row.end(session, visitor.actor.true, "signed_out", visitor.now)
     _ = speech(request)
     return out(request, _("You are signed out."))
 

@@ -1,0 +1,78 @@
+"""Hand-off: how an impersonation is opened at an app, in a new tab, by a code that is good once and for a minute."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bindings.apps import App, origin_of
+from bindings.codes import HANDOFF, Code
+from bindings.impersonation import Impersonation
+from bindings.login import (
+    Asked,
+    Because,
+    Granted,
+    Notice,
+    Seen,
+    begin_login,
+    extensions_of,
+    fits,
+    licence_of,
+    seen_at,
+)
+from tenants.actor import Actor, Identity
+from tenants.refusals import Conflict, NotPermitted
+from tenants.sign_in import SignIn
+
+SCOPE = "openid profile email"
+"""What an app is told at a hand-off, which it did not ask for itself."""
+
+
+async def seen_through(session: Asked, stand: Impersonation, actor: Identity, app: App) -> Granted | Notice:
+    """Whom the app sees through an impersonation: its subject, if they may use the app, until its end."""
+    own = await extensions_of(session, [stand.subject_membership_id])
+    subject = await _with_extension(session, stand, app, own)
+    if subject is None:
+        return Notice("not_yours", "access_denied", f"{stand.subject_name} is not active there.")
+    if app.needs_extension and subject.extension_id is None:
+        sentence = f"{stand.subject_name} has no extension for {app.name}."
+        return Notice("no_extension", "access_denied", sentence, subject=subject)
+    refused = await fits(session, app, subject, actor, [])
+    return refused or Granted(actor, subject, Because.IMPERSONATION, None, stand.ends_at, stand)
+
+
+async def _with_extension(session: Asked, stand: Impersonation, app: App, own: list[Seen]) -> Seen | None:
+    """The extension it was started at, else the first with a licence, else any, else the person alone."""
+    chosen = [each for each in own if each.extension_id == stand.extension_id]
+    licensed = [each for each in own if app.product_id is not None and await licence_of(session, app, each)]
+    for found in (chosen, licensed, own):
+        if found:
+            return found[0]
+    return await seen_at(session, stand.subject_membership_id, None)
+
+
+async def hand_off(
+    session: AsyncSession, actor: Actor, stand: Impersonation, app: App, sign_in: SignIn | None, now: datetime
+) -> str:
+    """Begin the login at the app and return the address that opens it, with the code in the fragment.
+
+    Raises NotPermitted, by the notice's kind as its rule, where the subject cannot use the app.
+    """
+    if app.handoff_uri is None:
+        raise Conflict(f"{app.name} cannot be opened from here.", rule="handoff")
+    if actor.true is None:
+        raise NotPermitted("Nobody stands in here.")
+    outcome = await seen_through(session, stand, actor.true, app)
+    if isinstance(outcome, Notice):
+        raise NotPermitted(outcome.sentence, rule=outcome.kind)
+    connection = await session.connection()
+    login = await begin_login(connection, actor, outcome, app, sign_in, SCOPE, now)
+    _, secret = await Code.issue(
+        connection,
+        login,
+        redirect_uri=origin_of(app.handoff_uri),
+        nonce=None,
+        code_challenge="",
+        now=now,
+        purpose=HANDOFF,
+    )
+    return f"{app.handoff_uri}#handoff={secret}"

@@ -1,0 +1,199 @@
+"""Signing in as somebody: the question before it, the start, and the way back to where it began."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from litestar import Request, Response, get, post
+from litestar.response import Redirect
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
+
+from bindings.apps import App, find_client, origin_of
+from bindings.handoff import hand_off
+from bindings.impersonation import Asked, Impersonation
+from bindings.rehearsal import Rehearsed, rehearse
+from control.doors import SIGNED_IN
+from control.local_path import local_path, path_of
+from control.pages.parts.cookies import let_in
+from control.pages.parts.fields import Fields, number_in, read_fields
+from control.pages.parts.forms import errors_of
+from control.pages.parts.session import Session, acting, changing
+from control.shell import page, see_other
+from control.speech import speech
+from control.visitor import Visitor
+from tenants.people import Membership
+from tenants.phones import Extension
+from tenants.reach import Reach
+from tenants.refusals import OutOfReach, Refusal
+from tenants.roles import Permission
+from tenants.sign_in import SignIn
+
+KEPT = ("membership", "extension", "app", "mode", "reason", "ticket", "back")
+"""What the question keeps of what was typed, when a proof or a refusal comes between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Whom one wants to be, and where."""
+
+    subject: Membership
+    extension: Extension | None
+    app: App | None
+    app_named: str
+
+
+@get("/impersonations/new", may=Permission.STAND_IN, outlives=False, starts=True, include_in_schema=False)
+async def ask(request: Request[Visitor, Any, Any], session: Session) -> Response[Any]:
+    """The question: whom, why, how far, and what one will and will not be able to do."""
+    said = request.query_params
+    fields = Fields({name: (said.get(name, ""),) for name in KEPT})
+    return await show(request, session, fields)
+
+
+@post(
+    "/impersonations",
+    may=Permission.STAND_IN,
+    outlives=False,
+    starts=True,
+    proof=True,
+    proof_at="/impersonations/new",
+    proof_keeps=KEPT,
+    include_in_schema=False,
+)
+async def start(request: Request[Visitor, Any, Any]) -> Response[Any]:
+    """Go on as them: in this tab in the panel, in a new one at an app. What a rule refuses comes back as the form."""
+    fields, visitor = await read_fields(request), request.user
+    actor = acting(request)
+    try:
+        async with changing(request) as session:
+            sought = await seek(session, fields)
+            asked = Asked.of(
+                fields.text("reason"),
+                fields.text("ticket") or None,
+                fields.text("mode") or None,
+                extension_id=sought.extension.id if sought.extension else None,
+                app_id=sought.app.id if sought.app else None,
+                back=back_of(request, fields)[:500],
+            )
+            stand = await Impersonation.start(session, actor, sought.subject, asked, visitor.now)
+            if sought.app is not None:
+                onward = await hand_off(session, actor, stand, sought.app, visitor.sign_in, visitor.now)
+                return Redirect(onward, status_code=303)
+            secret = await _renewed(session, visitor)
+    except OutOfReach:
+        raise
+    except Refusal as refusal:
+        async with changing(request) as session:
+            return await show(request, session, fields, refusal)
+    answer = Redirect("/", status_code=303)
+    if secret is not None:
+        let_in(request, answer, secret)
+    return answer
+
+
+@post("/impersonations/stop", may=SIGNED_IN, outlives=False, leaves=True, include_in_schema=False)
+async def stop(request: Request[Visitor, Any, Any]) -> Response[Any]:
+    """Be oneself again, where one left off. It takes nobody's number: there is one, or none, in this browser."""
+    visitor, house = request.user, request.app.state.house
+    stand, actor = visitor.stand_in, acting(request)
+    if stand is None:
+        return see_other(request, "/", say=speech(request)("You are yourself already."))
+    async with house.store.work(actor, Reach.everywhere("stop"), visitor.now) as session:
+        row = await session.get_one(Impersonation, stand.id)
+        await row.stop(session, actor, visitor.now)
+        secret = await _back_to_oneself(session, visitor)
+    answer = Redirect(f"/impersonations/{stand.id}/done", status_code=303)
+    if secret is not None:
+        let_in(request, answer, secret)
+    return answer
+
+
+@post("/impersonations/over", may=SIGNED_IN, outlives=False, leaves=True, when_over=True, include_in_schema=False)
+async def read_that_it_is_over(request: Request[Visitor, Any, Any]) -> Response[Any]:
+    """The person has read that it ended, and goes on as themselves where they left off."""
+    visitor, house = request.user, request.app.state.house
+    if visitor.over is None:
+        return Redirect("/", status_code=303)
+    async with house.store.work(acting(request), Reach.everywhere("stop"), visitor.now) as session:
+        secret = await _back_to_oneself(session, visitor)
+    answer = Redirect(local_path(visitor.over.back, "/"), status_code=303)
+    if secret is not None:
+        let_in(request, answer, secret)
+    return answer
+
+
+async def seek(session: AsyncSession, fields: Fields) -> Sought:
+    """Whom, by membership or by an extension's user, in reach; at which app. OutOfReach for anything else."""
+    extension = None
+    if (number := fields.number("extension")) is not None:
+        extension = await session.get(Extension, number)
+    wanted = number_in(fields.text("membership")) or (extension.membership_id if extension else None)
+    # In the reach by the fence: nobody is told of anybody outside it.
+    found = sa.select(Membership).where(Membership.id == wanted)
+    subject = (
+        await session.scalars(found.options(joinedload(Membership.user), joinedload(Membership.tenant)))
+    ).one_or_none()
+    if subject is None or (extension is not None and extension.membership_id != subject.id):
+        raise OutOfReach
+    named = fields.text("app")
+    app = await find_client(session, named) if named else None
+    if named and app is None:
+        raise OutOfReach
+    return Sought(subject, extension, app, named)
+
+
+async def show(
+    request: Request[Visitor, Any, Any], session: AsyncSession, fields: Fields, refusal: Refusal | None = None
+) -> Response[Any]:
+    """The question as it is drawn; what a rule says is computed by the guard itself."""
+    visitor, actor = request.user, acting(request)
+    sought = await seek(session, fields)
+    rehearsed: Rehearsed = await rehearse(session, actor, sought.subject, visitor.now)
+    apps = await openable(session)
+    return page(
+        request,
+        "impersonations/new.html",
+        status=refusal.status if refusal else 200,
+        forms_to=tuple({origin_of(app.handoff_uri) for app in apps if app.handoff_uri}),
+        title=speech(request)("Sign in as %(name)s") % {"name": sought.subject.user.name},
+        sought=sought,
+        apps=apps,
+        rehearsed=rehearsed,
+        typed={name: fields.text(name) for name in KEPT} | {"back": back_of(request, fields)},
+        errors=errors_of(refusal),
+        rule=refusal.rule if refusal else None,
+    )
+
+
+async def openable(session: AsyncSession) -> list[App]:
+    """The apps that take a hand-off, of those one's people use."""
+    wanted = sa.select(App).where(App.handoff_uri.is_not(None), App.discarded_at.is_(None))
+    return list(await session.scalars(wanted.order_by(App.name, App.id)))
+
+
+def back_of(request: Request[Visitor, Any, Any], fields: Fields) -> str:
+    """Where Stop leads to: the page that the form names, or the one that it was opened from."""
+    settings = request.app.state.house.settings
+    came = path_of(request.headers.get("referer"), settings.public_url) or ""
+    if came.startswith("/impersonations/new"):
+        came = ""
+    return local_path(fields.text("back"), came or "/")
+
+
+async def _renewed(session: AsyncSession, visitor: Visitor) -> str | None:
+    if visitor.sign_in is None:
+        return None
+    return await (await session.get_one(SignIn, visitor.sign_in.id)).renew(session)
+
+
+async def _back_to_oneself(session: AsyncSession, visitor: Visitor) -> str | None:
+    """The same sign-in, as the person it belongs to, under a new secret."""
+    if visitor.sign_in is None:
+        return None
+    rows = SignIn.__table__
+    await session.execute(sa.update(rows).where(rows.c.id == visitor.sign_in.id).values(impersonation_id=None))
+    return await _renewed(session, visitor)
+
+
+ROUTES = [ask, start, stop, read_that_it_is_over]
