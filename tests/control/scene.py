@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from webauthn.helpers import bytes_to_base64url
 
 from bindings.apps import App
+from bindings.impersonation import Asked, Impersonation
 from bindings.keys import KeyRing
 from control.app import create_app
 from control.house import House
@@ -57,6 +58,7 @@ RECORDS = {
     "entry_id": "entry",
     "app_id": "app",
     "binding_id": "binding",
+    "impersonation_id": "impersonation",
     "suspension_id": "suspension",
     "invitation_id": "invitation",
     "letter_id": "letter",
@@ -70,7 +72,7 @@ STARS = {
     "Bakery": ("Olaf", "Bea", "201", "Amos", "Opal", "Boris", "Oak"),
     "Dairy": ("Pia", "Dan", "101", "Dina", "Paul", "Pia", "Pine"),
 }
-"""Who suspends, the subject and their number, a colleague, who is bound to the subject, an admin, the parent."""
+"""Who suspends, the subject and their number, a colleague, who stands in for the subject, an admin, the parent."""
 
 
 class Rehearsal(Store):
@@ -223,6 +225,11 @@ async def _records(store: Store, cast: Cast, place: str) -> dict[str, int]:
         letter.tries, letter.error = 1, "busy 451"
         records["letter"] = letter.id
         records["sign_in"] = (await SignIn.start(session, cast.identity(subject), ORIGIN, "theirs", NOW))[0].id
+    async with work_as(store, cast.actor(bound)) as session:
+        asked = Asked.of("their calls do not ring")
+        stood_in = await find_membership(session, member)
+        stand = await Impersonation.start(session, cast.actor(bound), stood_in, asked, NOW)
+        records["impersonation"] = stand.id
     async with work_as(store, cast.actor(admin)) as session:
         records |= await _made_by_an_admin(session, cast.actor(admin), tenant_id, records["phone_system"])
         team = await session.get_one(Team, records["team"])
