@@ -9,6 +9,7 @@ from litestar import Request, Response
 
 from bindings.apps import App, origin_of
 from bindings.clients import Rejected, one_of_each
+from bindings.introspection import no_good_token
 from bindings.keys import KeyRing
 from bindings.tokens import Issuer
 from control.house import House
@@ -68,6 +69,14 @@ async def cross_origin(request: Request[Visitor, Any, Any]) -> dict[str, str]:
     if not await state.origins.hold(origin, request.user.now):
         return {"Vary": "Origin"}
     return {"Vary": "Origin", "Access-Control-Allow-Origin": origin}
+
+
+def bearer_of(request: Request[Visitor, Any, Any]) -> str:
+    """The bearer of the Authorization header (RFC 6750 section 2.1), never of a query. Raises Rejected."""
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not given.strip():
+        raise no_good_token()
+    return given.strip()
 
 
 async def form_fields(request: Request[Visitor, Any, Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The protocol's doors for programs: token, introspect, revoke, userinfo, and who stands in here (`/oauth/acting`)."""
+"""The protocol's doors for programs: token, introspect, revoke, userinfo."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -7,9 +7,9 @@ from litestar import HttpMethod, Request, Response, post, route
 
 from bindings.clients import Credentials, Rejected
 from bindings.grants import redeem, refresh, revoke
-from bindings.introspection import introspect, no_good_token, standing_of, userinfo
+from bindings.introspection import introspect, userinfo
 from control.doors import ANYONE
-from control.openid.issuer import UNCACHED, cross_origin, form_fields, issuer_of, rejection
+from control.openid.issuer import UNCACHED, bearer_of, cross_origin, form_fields, issuer_of, rejection
 from control.visitor import Visitor
 
 ALLOWED = {
@@ -85,40 +85,9 @@ async def person(request: Asked) -> Response[Any]:
     """The claims of the login that an access token stands for (OIDC Core section 5.3)."""
     more = await cross_origin(request)
     try:
-        said = await userinfo(issuer_of(request), _bearer(request), request.user.now)
+        said = await userinfo(issuer_of(request), bearer_of(request), request.user.now)
     except Rejected as rejected:
         return rejection(rejected, "Bearer", more)
-    return Response(said, headers=UNCACHED | more)
-
-
-@route(
-    "/oauth/acting",
-    http_method=[HttpMethod.GET],
-    may=ANYONE,
-    outlives=False,
-    credential="none",
-    status_code=200,
-    include_in_schema=False,
-)
-async def acting(request: Asked) -> Response[Any]:
-    """Who stands in, for an app's banner: 204 when nobody does, 401 once the login has ended."""
-    more, issuer = await cross_origin(request), issuer_of(request)
-    try:
-        standing = await standing_of(issuer, _bearer(request), request.user.now)
-    except Rejected as rejected:
-        return rejection(rejected, "Bearer", more)
-    spell = standing.spell
-    if spell is None or spell.facts.stand_in is None or spell.bond is None:
-        return Response(b"", status_code=204, headers=UNCACHED | more)
-    facts, ends_at = spell.facts, spell.ends_at
-    said = {
-        "kind": spell.because,
-        "subject": {"sub": str(facts.subject_id), "name": facts.subject_name},
-        "actor": {"sub": str(facts.actor_id), "name": facts.actor_name},
-        "reason": spell.bond.reason,
-        "ends_at": ends_at.isoformat() if ends_at else None,
-        "stop_url": f"{issuer.url}/bindings",
-    }
     return Response(said, headers=UNCACHED | more)
 
 
@@ -137,13 +106,5 @@ async def preflight(request: Asked) -> Response[bytes]:
     return Response(b"", status_code=204, headers=allowed | (ALLOWED if len(allowed) > 1 else {}))
 
 
-def _bearer(request: Asked) -> str:
-    """The bearer of the Authorization header (RFC 6750 section 2.1), never of a query."""
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not given.strip():
-        raise no_good_token()
-    return given.strip()
-
-
 # `preflight` stands first: the framework answers OPTIONS by itself for a path that it meets without it.
-ROUTES = [preflight, token, introspection, revocation, person, acting]
+ROUTES = [preflight, token, introspection, revocation, person]
