@@ -35,6 +35,7 @@ PAST_THE_FENCE = {
     # Closing, policy and liveness come from above
     "tenants/tree.py": "the line above a tenant: policy, closing and levels",
     "tenants/brands.py": "the brand of a place comes from those above it",
+    "tenants/own_admins.py": "who appointed an admin, which may lie above the reader",
     "tenants/layers.py": "which tenant a sign-in page belongs to, before anybody is known",
     "control/pages/brand_files.py": "a logo by its hash, for everybody",
     "control/pages/parts/layers.py": "which sign-in page a form came from, before anybody is known",
