@@ -6,12 +6,16 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.impersonation import Impersonation
+from bindings.notices import AccessNotice
 from tenants.api_keys import ApiKey
+from tenants.break_glasses import BreakGlass
+from tenants.consents import Consent
 from tenants.email_changes import EmailChange
 from tenants.invitations import Invitation
 from tenants.letters import Addressee, Letter, LetterKind
 from tenants.links import Link, Purpose
 from tenants.logos import Logo
+from tenants.loosenings import Loosening
 from tenants.numbers import InboundNumber
 from tenants.passkeys import Passkey
 from tenants.people import Membership
@@ -46,10 +50,17 @@ async def furnish(store: Store, cast: Cast) -> None:
         session.add(
             row := Impersonation(
                 kind="impersonation",
+                user_id=cast.user("Olaf").id,
                 actor_membership_id=cast.membership_id("Olaf"),
+                actor_tenant_id=cast.tenant("Oak").id,
                 subject_membership_id=cast.membership_id("Bea"),
                 tenant_id=cast.tenant("Bakery").id,
                 mode="full",
+                actor_name="Olaf",
+                subject_name="Bea",
+                subject_email="bea@bakery.example",
+                tenant_name="Bakery",
+                strong=False,
                 created_at=NOW,
                 ends_at=NOW + timedelta(minutes=20),
             )
@@ -57,6 +68,7 @@ async def furnish(store: Store, cast: Cast) -> None:
         record(session, Verb.REFUSED, row)
     await _people(store, cast)
     await _company_records(store, cast)
+    await _windows(store, cast)
 
 
 async def _people(store: Store, cast: Cast) -> None:
@@ -116,6 +128,50 @@ async def _company_records(store: Store, cast: Cast) -> None:
         session.add(
             PlaybookVersion(
                 **here, playbook_id=playbook.id, number=1, title=playbook.title, body="Call Bea.", author_name="Boris"
+            )
+        )
+
+
+async def _windows(store: Store, cast: Cast) -> None:
+    """A window of Bea's to Oak, a glass that Ada asks to break for her, looser rules, and what she is told of Olaf."""
+    bakery, bea = cast.tenant("Bakery").id, cast.membership_id("Bea")
+    here, tomorrow = {"tenant_id": bakery, "created_at": NOW}, NOW + timedelta(days=1)
+    rows: list[tuple[Verb, Any]] = [
+        (
+            Verb.CONSENT_GRANTED,
+            Consent(**here, membership_id=bea, to_tenant_id=cast.tenant("Oak").id, granted_by_id=bea, ends_at=tomorrow),
+        ),
+        (
+            Verb.BREAK_GLASS_ASKED,
+            BreakGlass(
+                **here,
+                subject_membership_id=bea,
+                asked_by_id=cast.membership_id("Ada"),
+                reason="The oven calls the fire brigade",
+            ),
+        ),
+        (
+            Verb.LOOSENING_ASKED,
+            Loosening(
+                **here,
+                wanted={"stand_ins": "allowed"},
+                asked_by_id=cast.membership_id("Boris"),
+                takes_effect_at=tomorrow,
+            ),
+        ),
+    ]
+    async with house_work(store) as session:
+        await _tell(session, rows)
+        session.add(
+            AccessNotice(
+                **here,
+                subject_membership_id=bea,
+                actor_membership_id=cast.membership_id("Olaf"),
+                actor_name="Olaf",
+                actor_tenant_name="Oak",
+                via="impersonation",
+                stand_in_id=1,
+                at_once=False,
             )
         )
 

@@ -32,11 +32,14 @@ TABLES = [
     "api_keys",
     "apps",
     "bindings",
+    "break_glasses",
+    "consents",
     "email_changes",
     "extensions",
     "impersonations",
     "invitations",
     "licences",
+    "loosenings",
     "memberships",
     "numbers",
     "passkeys",
@@ -53,7 +56,7 @@ TABLES = [
     "users",
 ]
 """Every audited table, written by hand: a new one has to be added here and meets every attack."""
-SINGLE = sorted(set(TABLES) - {"suspensions", "teams", "bindings", "playbooks"})
+SINGLE = sorted(set(TABLES) - {"suspensions", "teams", "bindings", "playbooks", "consents", "break_glasses"})
 """Those in which something besides the id is single, so that a replacing change could push a row out."""
 
 WRITTEN_ONCE = ("entries", "playbook_versions")
@@ -79,7 +82,8 @@ KEYS = {
     "apps": ["client_id"],
     "invitations": ["token_hash", "email"],
     "api_keys": ["key_hash"],
-    "impersonations": ["actor_membership_id"],
+    "impersonations": ["user_id"],
+    "loosenings": ["tenant_id"],
     "email_changes": ["user_id"],
     "totps": ["user_id"],
     "passkeys": ["credential_id"],
