@@ -65,7 +65,6 @@ RELATIONS: dict[str, Fate] = {
     "impersonations.sign_in_id": Fate.FOLLOW,
     "impersonations.extension_id": Fate.FOLLOW,
     "sign_ins.impersonation_id": Fate.FOLLOW,
-    "logins.impersonation_id": Fate.FOLLOW,
     # Consent was given to those who were above; whoever breaks the glass is above every place
     "consents.tenant_id": Fate.FOLLOW,
     "consents.membership_id": Fate.FOLLOW,
@@ -81,6 +80,7 @@ RELATIONS: dict[str, Fate] = {
     "notices.tenant_id": Fate.FOLLOW,
     "notices.subject_membership_id": Fate.FOLLOW,
     "notices.actor_membership_id": Fate.FOLLOW,
+    "notices.stand_in_id": Fate.FOLLOW,
     # Logins from outside, and those at apps whose owner is no longer above
     "logins.actor_membership_id": Fate.CUT,
     "logins.subject_membership_id": Fate.CUT,

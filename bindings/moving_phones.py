@@ -36,6 +36,8 @@ RELATIONS: dict[str, Fate] = {
     # Whoever accepts is told that the extension is not to be had any more; a choice that fits nobody is asked again
     "invitations.extension_id": Fate.FOLLOW,
     "login_choices.extension_id": Fate.FOLLOW,
+    # It names where an impersonation was asked for; what was opened there is the login's
+    "impersonations.extension_id": Fate.FOLLOW,
 }
 """table.column that points at a phone system or an extension -> what becomes of it."""
 

@@ -29,6 +29,7 @@ from control.house import Clock, House
 from control.looks import dress
 from control.mail.sender import sending
 from control.pages import nowhere
+from control.reaping import reaping
 from control.settings import Settings
 from control.settling import settling
 from control.visitor import FindVisitor
@@ -69,7 +70,7 @@ def create_app(
     async def life(app: Litestar) -> AsyncIterator[None]:
         if isinstance(house.clock, Clock):
             await house.clock.set_by(house.store)
-        async with sending(house), settling(house):
+        async with sending(house), settling(house), reaping(house):
             yield
         await house.store.close()
 

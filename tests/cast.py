@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.apps import App
 from bindings.binding import Binding
+from bindings.impersonation import Asked, Impersonation
 from control.cast import PASSWORD as PASSWORD
 from tenants.actor import Actor, Identity, Origin
 from tenants.identities import live_identities
@@ -28,6 +29,8 @@ SEEDED = NOW - timedelta(days=60)
 """When the cast came to be: long before the stories."""
 
 ORIGIN = Origin("story", "192.0.2.7")
+WHY = "her calls do not ring"
+"""The reason that people of the stories stand in for."""
 
 
 class Clock:
@@ -217,3 +220,24 @@ async def bind(
         chosen = [await session.get_one(App, cast.app_id(app)) for app in apps] if apps is not None else None
         binding = await Binding.make(session, actor, user, extension, now, apps=chosen, reason=reason, ends_at=ends_at)
         return binding.id
+
+
+async def impersonate(
+    store: Store,
+    cast: Cast,
+    name: str,
+    subject: str,
+    now: datetime = NOW,
+    *,
+    at: str | None = None,
+    app: str | None = None,
+    mode: str = "full",
+    actor: Actor | None = None,
+) -> int:
+    """Somebody stands in for somebody (at home, or `at` a company), in the panel or at an app; the row's id."""
+    acting = actor or cast.actor(name)
+    async with work_as(store, acting, now) as session:
+        there = await session.get_one(Membership, cast.membership_id(subject, at=at))
+        app_id = cast.app_id(app) if app is not None else None
+        asked = Asked.of(WHY, mode=mode, app_id=app_id)
+        return (await Impersonation.start(session, acting, there, asked, now)).id

@@ -17,10 +17,10 @@ from tenants.api_keys import ApiKey
 from tenants.people import User, find_membership, find_user
 from tenants.sign_in import SignIn
 from tenants.store import Store
-from tenants.trail import Entry, record
+from tenants.trail import Entry
 from tenants.tree import Scope, find_tenant
 from tenants.verbs import Verb
-from tests.cast import ORIGIN, Cast, house_work, work_as
+from tests.cast import ORIGIN, Cast, house_work, impersonate, work_as
 
 Ending = Callable[[AsyncSession, Cast, datetime], Awaitable[None]]
 
@@ -113,33 +113,20 @@ async def test_what_fails_ends_nothing(store: Store, cast: Cast, now: datetime) 
         assert (await session.get_one(User, cast.user("Bea").id)).discarded_at is None
 
 
-async def stand_in(store: Store, cast: Cast, actor: str, subject: str, now: datetime, minutes: int = 20) -> int:
+async def stand_in(store: Store, cast: Cast, actor: str, subject: str, now: datetime) -> int:
     """Somebody impersonates somebody, and has the softphone open as them."""
     there = cast.identity(subject)
+    number = await impersonate(store, cast, actor, subject, now, app="softphone")
     async with house_work(store, now) as session:
-        row = Impersonation(
-            kind="impersonation",
-            actor_membership_id=cast.membership_id(actor),
-            subject_membership_id=there.membership_id,
-            tenant_id=there.tenant_id,
-            mode="full",
-            created_at=now,
-            ends_at=now + timedelta(minutes=minutes),
-        )
-        session.add(row)
-        record(session, Verb.REFUSED, row)
-        await session.flush()
+        row = await session.get_one(Impersonation, number)
         app = await session.get_one(App, cast.app_id("softphone"))
         seen = Seen(
             there.membership_id, there.user_id, there.name, there.tenant_id, there.tenant_name, there.path
         )  # fmt: skip
         sign_in, _ = await SignIn.start(session, cast.identity(actor), ORIGIN, "a browser", now)
-        granted = Granted(cast.identity(actor), seen, Because.IMPERSONATION, None, row.ends_at)
-        login = await start_login(session, granted, app, sign_in, "openid", now)
-        await session.execute(
-            sa.update(Login.__table__).where(Login.__table__.c.id == login.id).values(impersonation_id=row.id)
-        )
-        return row.id
+        granted = Granted(cast.identity(actor), seen, Because.IMPERSONATION, None, row.ends_at, row)
+        await start_login(session, granted, app, sign_in, "openid", now)
+    return number
 
 
 @pytest.mark.parametrize(
@@ -158,7 +145,7 @@ async def test_impersonations_end_with_a_suspension_on_either_side(
         told = list(await session.scalars(sa.select(Entry).where(Entry.verb == Verb.IMPERSONATION_ENDED)))
     assert (row.ended_cause, login.ended_at) == (("tenant_suspended", now) if ends else (None, None))
     assert [(each.record_name, each.subject_name, each.stand_in_id) for each in told] == (
-        [("Bea Bell", "Bea Bell", number)] if ends else []
+        [(row.label, "Bea Bell", number)] if ends else []
     )
 
 

@@ -27,7 +27,7 @@ from tenants.store import Store
 from tenants.trail import Entry, record
 from tenants.tree import Kind, Scope, Suspension, Tenant, effective_policy, find_tenant
 from tenants.verbs import Verb
-from tests.cast import NOW, ORIGIN, Cast, bind, house_work, work_as
+from tests.cast import NOW, ORIGIN, Cast, bind, house_work, impersonate, work_as
 from tests.kinds import KINDS
 
 
@@ -197,23 +197,6 @@ async def test_a_suspension_goes_along_and_its_level_or_the_mover_may_lift_it(st
 # What is cut
 
 
-async def stand_in(store: Store, cast: Cast, actor: str, subject: str, place: str) -> int:
-    async with house_work(store) as session:
-        row = Impersonation(
-            kind="impersonation",
-            actor_membership_id=cast.membership_id(actor),
-            subject_membership_id=cast.membership_id(subject, at=place),
-            tenant_id=cast.tenant(place).id,
-            mode="full",
-            created_at=NOW,
-            ends_at=NOW + timedelta(minutes=20),
-        )
-        session.add(row)
-        record(session, Verb.REFUSED, row)
-        await session.flush()
-        return row.id
-
-
 async def sponsor(store: Store, cast: Cast, name: str, place: str) -> int:
     """Somebody's own profile in a company below them."""
     async with house_work(store) as session:
@@ -265,8 +248,8 @@ def counts(move: Move) -> dict[str, int]:
 async def test_what_stood_in_from_outside_ends_and_what_lies_inside_stays(store: Store, cast: Cast) -> None:
     olafs, boris_ = await bind(store, cast, "Olaf", "Bakery", "201"), await bind(store, cast, "Boris", "Bakery", "202")
     clinics = await bind(store, cast, "Opal", "Clinic", "301")
-    from_above = await stand_in(store, cast, "Opal", "Bea", "Bakery")
-    within = await stand_in(store, cast, "Boris", "Ben", "Bakery")
+    from_above = await impersonate(store, cast, "Opal", "Bea")
+    within = await impersonate(store, cast, "Boris", "Ben", at="Bakery")
     told = await preview(store, cast, "Ada", "Bakery", "Elm")
     assert counts(told) == {"bindings": 1, "impersonations": 1}
     assert [cut.names for cut in told.cuts if cut.count] == [("Olaf Olsen, Bea Bell, 201",), ("Bea Bell",)]

@@ -94,16 +94,16 @@ async def test_names_stay_as_of_then(store: Store, cast: Cast) -> None:
 
 
 async def test_standing_in_both_identities_are_written(store: Store, cast: Cast) -> None:
-    """T56: Olaf as Bea changes her theme, and the entry names both."""
+    """T56: Olaf as Boris renames the Bakery, and the entry names both."""
     olaf = cast.actor("Olaf")
-    acting = replace(olaf, apparent=cast.identity("Bea"), via=Via.IMPERSONATION, stand_in_id=77)
+    acting = replace(olaf, apparent=cast.identity("Boris"), via=Via.IMPERSONATION, stand_in_id=77)
     async with work_as(store, acting) as session:
-        await (await session.get_one(User, cast.user("Bea").id)).change(session, theme="dark")
+        await (await bakery(session, cast)).change(session, name="Bread Shop")
     entry = await last_entry(store)
-    assert (entry.actor_name, entry.subject_name) == ("Olaf Olsen", "Bea Bell")
+    assert (entry.actor_name, entry.subject_name) == ("Olaf Olsen", cast.user("Boris").name)
     assert (entry.via, entry.stand_in_id) == ("impersonation", 77)
     assert entry.actor_membership_id == cast.membership_id("Olaf")
-    assert entry.subject_membership_id == cast.membership_id("Bea")
+    assert entry.subject_membership_id == cast.membership_id("Boris")
 
 
 async def test_the_house_itself_signs_as_the_house(store: Store, cast: Cast) -> None:

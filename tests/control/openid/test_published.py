@@ -47,14 +47,14 @@ async def test_an_app_may_have_its_id_tokens_signed_by_rsa(panel: Panel, softpho
     assert (await softphone.introspect(tokens.access))["active"] is True
 
 
-async def test_only_pages_of_registered_browser_apps_may_read_the_answers(panel: Panel) -> None:
+async def test_only_pages_of_registered_apps_may_read_the_answers(panel: Panel) -> None:
     await app_of(panel, "Acme", "web-phone", kind="spa", uris=["https://phone.example/callback"])
     browser = panel.browser()
     paths = ("/.well-known/openid-configuration", "/oauth/jwks", "/oauth/userinfo", "/oauth/acting")
     for path in paths:
         known = await browser.get(path, headers={"Origin": "https://phone.example"})
         assert known.headers["access-control-allow-origin"] == "https://phone.example", path
-        for stranger in ("https://evil.example", "http://softphone.localhost:8001", "null"):
+        for stranger in ("https://evil.example", "http://softphone.localhost:8002", "null"):
             other = await browser.get(path, headers={"Origin": stranger})
             assert "access-control-allow-origin" not in other.headers, path
     asked = {"Origin": "https://phone.example", "Access-Control-Request-Method": "POST"}

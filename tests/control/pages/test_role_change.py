@@ -1,7 +1,5 @@
 """Another role: what it takes along is counted through the guard before, and is gone after."""
 
-from datetime import timedelta
-
 import pytest
 import sqlalchemy as sa
 
@@ -14,9 +12,10 @@ from tenants.api_keys import ApiKey
 from tenants.people import Membership, find_membership
 from tenants.roles import Role
 from tenants.store import Store
-from tenants.trail import Entry, record
+from tenants.trail import Entry
 from tenants.verbs import Verb
 from tests.cast import NOW, Cast, bind, house_work, work_as
+from tests.cast import impersonate as start
 from tests.control.pages.visit import Panel, words
 
 ONE_DATABASE = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -30,22 +29,7 @@ def role_of(panel: Panel, name: str) -> str:
 
 async def impersonate(panel: Panel, name: str, subject: str) -> int:
     """Somebody stands in for another now."""
-    async with house_work(panel.store, panel.clock.now) as session:
-        row = Impersonation(
-            kind="impersonation",
-            actor_membership_id=panel.cast.membership_id(name),
-            subject_membership_id=panel.cast.membership_id(subject),
-            tenant_id=panel.cast.identity(subject).tenant_id,
-            mode="full",
-            reason="she asked",
-            created_at=panel.clock.now,
-            ends_at=panel.clock.now + timedelta(minutes=20),
-        )
-        session.add(row)
-        # Its start has no verb of its own yet: it comes with its pages.
-        record(session, Verb.REFUSED, row)
-        await session.flush()
-        return row.id
+    return await start(panel.store, panel.cast, name, subject, panel.clock.now)
 
 
 async def key_of(panel: Panel, name: str) -> None:

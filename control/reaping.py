@@ -1,0 +1,57 @@
+"""Reaping: a task of each serving process that writes down what has ended by itself, every second."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+
+from bindings.reaping import anything, ask_again, reap
+from control.house import House
+from tenants.actor import Actor
+from tenants.reach import Reach
+
+EVERY = 1.0
+"""Seconds between two looks."""
+GUARD_EVERY = 10
+"""Looks between two questions to the guard."""
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def reaping(house: House, every: float = EVERY) -> AsyncIterator[None]:
+    """Look while the house is open."""
+    task = asyncio.create_task(_every_second(house, every))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def look(house: House, *, guard: bool = False, after: int = 0) -> int:
+    """One look, in a transaction of the house's own; where the next question to the guard goes on.
+
+    It is first asked without a lock whether there is anything to do: mostly there is not.
+    """
+    now = house.clock()
+    async with house.store.hot.connect() as connection:
+        if not await anything(connection, now, guard=guard):
+            return after
+    async with house.store.work(Actor.house("reaper"), Reach.everywhere("reaper"), now) as session:
+        await reap(session, now)
+        return await ask_again(session, now, after) if guard else after
+
+
+async def _every_second(house: House, every: float) -> None:
+    looks, after = 0, 0
+    while True:
+        try:
+            after = await look(house, guard=looks % GUARD_EVERY == 0, after=after)
+        except Exception:
+            log.exception("reaper")
+        looks += 1
+        await asyncio.sleep(every)
