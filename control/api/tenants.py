@@ -37,7 +37,7 @@ class TenantPolicy(Struct):
     reason: bool
     ticket: bool
     second_factor: bool
-    notice: bool
+    notice: str
     require_factor: bool
     binding_days: int | None
     minutes: int | None
@@ -79,7 +79,7 @@ class PolicyChange(Sent):
     reason: bool | UnsetType = UNSET
     ticket: bool | UnsetType = UNSET
     second_factor: bool | UnsetType = UNSET
-    notice: bool | UnsetType = UNSET
+    notice: Literal["none", "digest", "at_once"] | UnsetType = UNSET
     require_factor: bool | UnsetType = UNSET
     binding_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | UnsetType | None = UNSET
     minutes: Annotated[int, msgspec.Meta(ge=1, le=20)] | UnsetType | None = UNSET

@@ -7,11 +7,16 @@ from typing import Any
 
 from control.clock_words import moment_words
 from control.words import words
-from tenants.policy import BindingReach, Look, StandIns
+from tenants.policy import BindingReach, Look, Notice, StandIns
 from tenants.trail import Entry
 from tenants.verbs import Verb
 
-POLICIES = {"policy_stand_ins": StandIns, "policy_look": Look, "policy_binding_reach": BindingReach}
+POLICIES = {
+    "policy_stand_ins": StandIns,
+    "policy_look": Look,
+    "policy_binding_reach": BindingReach,
+    "policy_notice": Notice,
+}
 
 
 @lru_cache

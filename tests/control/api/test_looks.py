@@ -62,12 +62,12 @@ async def test_elsa_and_opal_change_nothing_of_how_oak_looks(api: Api) -> None:
 async def test_every_rule_says_where_it_comes_from(api: Api) -> None:
     olaf, boris = await api.as_("Olaf"), await api.as_("Boris")
     oak, bakery = api.cast.tenant("Oak").id, api.cast.tenant("Bakery").id
-    tightened = await olaf.patch(f"/tenants/{oak}", {"policy": {"minutes": 10, "notice": True}})
-    assert (tightened.json()["policy"]["minutes"], tightened.json()["policy"]["notice"]) == (10, True)
+    tightened = await olaf.patch(f"/tenants/{oak}", {"policy": {"minutes": 10, "notice": "digest"}})
+    assert (tightened.json()["policy"]["minutes"], tightened.json()["policy"]["notice"]) == (10, "digest")
     await boris.patch(f"/tenants/{bakery}", {"policy": {"minutes": 5}})
     rules = {each["rule"]: each for each in (await boris.get(f"/tenants/{bakery}/policy")).json()}
     assert (rules["minutes"]["value"], rules["minutes"]["set_by"]["name"]) == (5, "Bakery")
-    assert (rules["notice"]["value"], rules["notice"]["own"]) == (True, False)
+    assert (rules["notice"]["value"], rules["notice"]["own"]) == ("digest", "none")
     assert (rules["notice"]["set_by"], rules["notice"]["inherited"]) == (None, True)
     assert (rules["ticket"]["value"], rules["ticket"]["inherited"]) == (False, False)
     above = {each["rule"]: each for each in (await olaf.get(f"/tenants/{bakery}/policy")).json()}

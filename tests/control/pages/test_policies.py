@@ -42,11 +42,11 @@ async def test_only_what_is_tighter_can_be_chosen(panel: Panel) -> None:
 async def test_boris_tightens_and_cannot_loosen_again(panel: Panel) -> None:
     path = policy(panel, "Bakery")
     boris = await panel.visit("Boris", path)
-    await boris.follow(await boris.send(path, {"stand_ins": "never", "minutes": "10", "notice": "yes"}))
+    await boris.follow(await boris.send(path, {"stand_ins": "never", "minutes": "10", "notice": "digest"}))
     async with house_work(panel.store) as session:
         bakery = await session.get_one(Tenant, panel.cast.tenant("Bakery").id)
         assert (bakery.policy_stand_ins, bakery.policy_minutes, bakery.policy_notice) == (2, 10, 1)
-    for looser in ({"stand_ins": "allowed"}, {"minutes": "11"}, {"notice": "no"}):
+    for looser in ({"stand_ins": "allowed"}, {"minutes": "11"}, {"notice": "none"}):
         refused = await boris.send(path, looser)
         assert refused.status_code == 403
         assert "Only Bakery's own admins can loosen it" in words(refused)
