@@ -265,14 +265,17 @@ class Impersonation(Record, Audited):
         )
         return True
 
-    async def stop(self, session: AsyncSession, actor: Actor, now: datetime) -> None:
-        """End it by hand: one's own always, one in which somebody is oneself always, others' with the right to."""
+    async def stop(self, session: AsyncSession, actor: Actor, now: datetime) -> bool:
+        """End it by hand: one's own always, one in which somebody is oneself always, others' with the right to.
+
+        False when it was over already, by itself or by somebody quicker.
+        """
         over = self.over(now)
         if over is not None:
             cause, at = over
             await self.end(session, cause, now, at=at)
-            return
-        await self.end(session, await self._hand(session, actor), now)
+            return False
+        return await self.end(session, await self._hand(session, actor), now)
 
     async def _hand(self, session: AsyncSession, actor: Actor) -> str:
         """By whose hand it ends, as a cause. NotPermitted for whose it is not."""
@@ -340,6 +343,18 @@ async def end_all(session: AsyncSession, rows: Sequence[Impersonation], cause: s
     return count
 
 
+async def end_those_of(session: AsyncSession, user_id: int, cause: str, now: datetime) -> int:
+    """End what a person stands in by and what others stand in for them by, at every place they are in.
+
+    For a session of the house: nobody's reach holds all of those.
+    """
+    members = Membership.__table__
+    theirs = sa.select(members.c.id).where(members.c.user_id == user_id)
+    concerned = sa.or_(Impersonation.user_id == user_id, Impersonation.subject_membership_id.in_(theirs))
+    live = sa.select(Impersonation).where(concerned, Impersonation.ended_at.is_(None))
+    return await end_all(session, (await session.scalars(live)).all(), cause, now)
+
+
 async def companies_lately(session: AsyncSession, user_id: int, now: datetime) -> int:
     """How many companies somebody went into within the last hour."""
     rows = Impersonation.__table__
@@ -350,8 +365,20 @@ async def companies_lately(session: AsyncSession, user_id: int, now: datetime) -
 
 
 def live_ones(now: datetime) -> sa.Select[Impersonation]:
-    """Those that nobody has ended and whose time is not over; a closed tab's may be among them for a moment."""
-    return sa.select(Impersonation).where(Impersonation.ended_at.is_(None), Impersonation.ends_at > now)
+    """Those that go on."""
+    return sa.select(Impersonation).where(goes_on(now))
+
+
+def goes_on(now: datetime) -> sa.ColumnElement[bool]:
+    """What `over` says of a row, asked of all rows at once: nothing has ended it."""
+    row = Impersonation
+    opened = sa.or_(row.app_id.is_(None), row.seen_at.is_not(None), row.created_at > now - SILENCE)
+    return sa.and_(
+        row.ended_at.is_(None),
+        row.ends_at > now,
+        sa.or_(row.goodbye_at.is_(None), row.goodbye_at > now - GOODBYE),
+        sa.or_(row.beat_at > now - SILENCE, sa.and_(row.beat_at.is_(None), opened)),
+    )
 
 
 def _allowed(found: Found | None) -> Party:

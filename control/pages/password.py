@@ -4,6 +4,7 @@ from typing import Any
 
 from litestar import Request, Response, post
 
+from bindings.impersonation import end_those_of
 from bindings.login import end_logins_of
 from control.doors import mark_refusal
 from control.house import House
@@ -11,7 +12,7 @@ from control.pages.parts.account_page import again, myself
 from control.pages.parts.failures import count_wrong
 from control.pages.parts.fields import read_fields
 from control.pages.parts.leaving import end_other_sign_ins
-from control.pages.parts.session import changing
+from control.pages.parts.session import acting, house_of
 from control.shell import see_other
 from control.speech import speech
 from control.visitor import Visitor
@@ -37,19 +38,21 @@ EVERYWHERE = Reach.everywhere("sign-in")
     include_in_schema=False,
 )
 async def save_password(request: Request[Visitor, Any, Any]) -> Response[Any]:
-    """Change it. Every other sign-in of the person and every app's login ends in the same transaction."""
-    fields, visitor = await read_fields(request), request.user
+    """Change it. Every other sign-in, every app's login and every impersonation by or of them ends with it."""
+    fields, visitor, house = await read_fields(request), request.user, house_of(request)
     try:
         await require_present(request, fields.text("current"))
         check_strength(fields.text("password"))
         renewed = await hash_password(fields.text("password"))
-        async with changing(request) as session:
+        # Whoever stands in for them may do so at a place that this profile does not reach.
+        async with house.store.work(acting(request), EVERYWHERE, visitor.now) as session:
             user = await myself(request, session)
             user.password_hash = renewed
             record(session, Verb.PASSWORD_CHANGED, user)
             await session.flush()
             if visitor.sign_in is not None:
                 await end_other_sign_ins(session, visitor.sign_in, "password_changed", visitor.now)
+            await end_those_of(session, user.id, "password_changed", visitor.now)
             await end_logins_of(session, user.id, "password_changed", visitor.now)
             await Link.spend(session, Purpose.SECOND_FACTOR, visitor.now, user_id=user.id)
     except Refusal as refusal:

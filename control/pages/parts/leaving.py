@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.binding import Binding
-from bindings.impersonation import Impersonation, end_all
+from bindings.impersonation import Impersonation, end_all, end_those_of
 from bindings.login import Login, end_logins_of
 from control.visitor import Visitor
 from tenants.people import Membership, User
@@ -41,10 +41,7 @@ async def end_everywhere(session: AsyncSession, user: User, now: datetime) -> No
 
     The caller writes the entry of the act; each stand-in writes its own.
     """
-    sides = sa.select(Membership.id).where(Membership.user_id == user.id)
-    concerned = sa.or_(Impersonation.user_id == user.id, Impersonation.subject_membership_id.in_(sides))
-    live = sa.select(Impersonation).where(concerned, Impersonation.ended_at.is_(None))
-    await end_all(session, (await session.scalars(live)).all(), "signed_out_everywhere", now)
+    await end_those_of(session, user.id, "signed_out_everywhere", now)
     await end_all_sign_ins(session, user.id, "everywhere", now)
     await end_logins_of(session, user.id, "signed_out_everywhere", now)
     theirs = sa.select(Membership.id).where(Membership.user_id == user.id)
