@@ -26,6 +26,7 @@ from sqlalchemy.exc import IntegrityError
 from control import answers, api, health, metrics, openid, pages, shell, static_files
 from control.doors import ANYONE, check_every_door, door, session_of
 from control.house import Clock, House
+from control.logouts import telling
 from control.looks import dress
 from control.mail.sender import sending
 from control.pages import nowhere
@@ -70,7 +71,7 @@ def create_app(
     async def life(app: Litestar) -> AsyncIterator[None]:
         if isinstance(house.clock, Clock):
             await house.clock.set_by(house.store)
-        async with sending(house), settling(house), reaping(house):
+        async with sending(house), settling(house), telling(house), reaping(house):
             yield
         await house.store.close()
 

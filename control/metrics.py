@@ -11,6 +11,7 @@ from tenants.roles import Permission
 
 REQUESTS = Counter("understudy_requests", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram("understudy_request_seconds", "Time to answer a request.", ["route"])
+LOGOUTS = Counter("understudy_logouts", "Logouts that apps were told of: acknowledged, waiting, given up.", ["outcome"])
 LETTERS = Counter("understudy_letters", "Letters tried: sent, put off or failed.", ["kind", "outcome"])
 
 
@@ -23,6 +24,11 @@ def count(method: str, route: str, status: int, seconds: float) -> None:
 def count_letter(kind: str, outcome: str) -> None:
     """Count one try of a letter."""
     LETTERS.labels(kind, outcome).inc()
+
+
+def count_logout(outcome: str) -> None:
+    """Count one try to tell an app."""
+    LOGOUTS.labels(outcome).inc()
 
 
 @get("/metrics", may=Permission.SEE_TENANTS, outlives=True, credential="key", include_in_schema=False)

@@ -63,6 +63,11 @@ class Settings:
         return self.public_url.startswith("https://")
 
     @property
+    def on_this_machine(self) -> bool:
+        """Whether the panel itself is on loopback, as in the demo: then its apps may be too."""
+        return _is_local(urlsplit(self.public_url).hostname or "")
+
+    @property
     def mail_server(self) -> MailServer | None:
         """Where letters are handed over; None when they stay in the data folder."""
         return MailServer.read(self.smtp_url) if self.smtp_url else None
@@ -86,10 +91,14 @@ class Settings:
         return f"understudy-{name}-{urlsplit(self.public_url).port or 80}"
 
 
+def _is_local(host: str) -> bool:
+    return host in LOOPBACK or host.endswith(".localhost")
+
+
 def _public_url(url: str) -> str:
     parts = urlsplit(url)
     host = parts.hostname or ""
-    local = host in LOOPBACK or host.endswith(".localhost")
+    local = _is_local(host)
     if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment or parts.path.strip("/"):
         raise Unusable("UNDERSTUDY_PUBLIC_URL is an address such as https://panel.example, without a path.")
     if parts.scheme != "https" and not local:

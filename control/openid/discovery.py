@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Request, Response, get
 
 from bindings.claims import STAND_IN_ACR
+from bindings.grants import HANDOFF_GRANT
 from bindings.keys import ALGORITHMS
 from bindings.oauth import PROMPTS, SCOPES
 from control.doors import ANYONE
@@ -31,7 +32,7 @@ async def discovery(request: Request[Visitor, Any, Any]) -> Response[dict[str, A
         "scopes_supported": list(SCOPES),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": ["authorization_code", "refresh_token", HANDOFF_GRANT],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(ALGORITHMS),
         "token_endpoint_auth_methods_supported": [*SECRETS, "none"],
@@ -45,6 +46,8 @@ async def discovery(request: Request[Visitor, Any, Any]) -> Response[dict[str, A
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
         "authorization_response_iss_parameter_supported": True,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
     }
     return Response(known, headers=KEPT | await cross_origin(request))
 
