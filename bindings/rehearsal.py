@@ -1,23 +1,27 @@
 """Rehearsals: what a stand-in or a login would come to now, without doing it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.apps import App
 from bindings.facts import Found, fetch_facts
-from bindings.guard import Act, Refused, judge
+from bindings.guard import Act, Facts, Party, Refused, judge
 from bindings.impersonation import LONGEST, Impersonation, live_ones
 from bindings.login import Granted, Notice, Step, resolve
-from tenants.actor import Actor
+from tenants.actor import Actor, Identity
 from tenants.identities import live_identities
 from tenants.people import Membership, User
 from tenants.policy import Policy
 from tenants.reach import Reach
 from tenants.refusals import NotPermitted, OutOfReach
 from tenants.roles import RIGHTS, Permission, Role
+from tenants.teams import Team, TeamMember
 from tenants.text import REASON_LEAST
+from tenants.tree import Tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,74 @@ async def rehearse(session: AsyncSession, actor: Actor, subject: Membership, now
         (await session.scalars(own)).one_or_none(),
         longest if policy.minutes is None else min(longest, policy.minutes),
     )
+
+
+Somebody = tuple[Membership, User, Tenant]
+"""A membership with its person and its place, as a list has them at hand."""
+
+
+async def at_first_sight(session: AsyncSession, actor: Actor, people: Collection[Somebody]) -> dict[int, Refused]:
+    """Who of a list cannot be impersonated, by membership: the guard's own rules on what the list has at hand.
+
+    What it has not (suspensions, sponsors, rules of the company) is asked when one begins, and in the question before.
+    """
+    who = actor.true
+    if who is None:
+        return {}
+    led = await _led_by(session, who, [membership.id for membership, _, _ in people])
+    found = {}
+    for membership, user, tenant in people:
+        party = _party(membership, user, tenant)
+        facts = Facts(
+            Act.IMPERSONATE,
+            _party_of(who),
+            party,
+            place_path=tenant.path,
+            place_id=tenant.id,
+            standing_in=actor.standing_in,
+            leads=membership.id in led,
+        )
+        refused = judge(facts)
+        if refused is not None:
+            found[membership.id] = refused
+    return found
+
+
+async def _led_by(session: AsyncSession, who: Identity, membership_ids: Collection[int]) -> set[int]:
+    """Those in a team that a supervisor leads; of nobody else it is asked."""
+    if who.role is not Role.SUPERVISOR or not membership_ids:
+        return set()
+    mine = sa.select(TeamMember.team_id).where(
+        TeamMember.membership_id == who.membership_id, TeamMember.lead.is_(True), TeamMember.left_at.is_(None)
+    )
+    theirs = (
+        sa.select(TeamMember.membership_id)
+        .join(Team, Team.id == TeamMember.team_id)
+        .where(TeamMember.membership_id.in_(membership_ids), TeamMember.left_at.is_(None))
+        .where(Team.discarded_at.is_(None), TeamMember.team_id.in_(mine))
+    )
+    return set(await session.scalars(theirs))
+
+
+def _party(membership: Membership, user: User, tenant: Tenant) -> Party:
+    return Party(
+        membership.id,
+        user.id,
+        user.name,
+        Role(membership.role),
+        tenant.id,
+        tenant.name,
+        tenant.kind,
+        tenant.path,
+        live=membership.discarded_at is None and user.discarded_at is None,
+        closed=tenant.discarded_at is not None,
+    )
+
+
+def _party_of(who: Identity) -> Party:
+    """The actor, whom the door has found to be live."""
+    place = (who.tenant_id, who.tenant_name, who.tenant_kind, who.path)
+    return Party(who.membership_id, who.user_id, who.name, who.role, *place, True, False, who.sponsor is not None)
 
 
 async def rehearse_login(

@@ -12,7 +12,7 @@ from bindings.binding import Binding
 from control.pages.extensions import may_manage_phones
 from control.pages.parts.asked import words_in
 from control.pages.parts.crumbs import crumbs_to
-from control.pages.parts.extension_rows import bind_href
+from control.pages.parts.extension_rows import becoming_users, bind_href
 from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
 from control.pages.parts.history import entries_of
@@ -33,7 +33,7 @@ async def show_extension(request: Request[Visitor, Any, Any], session: AsyncSess
     return await _show(request, session, await find_extension(session, extension_id))
 
 
-@post("/extensions/{extension_id:int}", may=Permission.MANAGE_PHONES, outlives=True, include_in_schema=False)
+@post("/extensions/{extension_id:int}", may=Permission.MANAGE_PHONES, outlives=False, include_in_schema=False)
 async def change_extension(
     request: Request[Visitor, Any, Any], session: AsyncSession, extension_id: Id
 ) -> Template | Redirect:
@@ -125,6 +125,7 @@ async def _show(
         products=list(await session.scalars(free.order_by(Product.name))),
         bindings=list(await session.scalars(bound.order_by(Binding.id.desc()))),
         bind_href=bind_href(request.user, extension),
+        become=(await becoming_users(session, actor, [extension])).get(extension.id),
         members=await members_to_choose(session, extension.tenant_id),
         may_change=may_manage_phones(request.user) and extension.discarded_at is None,
         reads_history=actor is not None and actor.may(Permission.READ_HISTORY),

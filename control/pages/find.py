@@ -10,8 +10,11 @@ from sqlalchemy.orm import joinedload
 
 from control.doors import SIGNED_IN
 from control.pages.parts.asked import matching, words_in
+from control.pages.parts.becoming import Becoming, best_of
+from control.pages.parts.extension_rows import becoming_users
 from control.pages.parts.session import Session
 from control.pages.parts.shown_bindings import may_bind
+from control.pages.parts.user_rows import becoming_people, memberships_of
 from control.shell import page
 from control.speech import speech
 from control.visitor import Visitor
@@ -50,7 +53,7 @@ async def find(request: Request[Visitor, Any, Any], session: Session) -> Respons
         if actor.may(Permission.SEE_PHONES):
             groups.append((_("Extensions"), await extensions(session, actor, sought)))
         if actor.may(Permission.SEE_PEOPLE):
-            groups.append((_("Users"), await people(session, sought)))
+            groups.append((_("Users"), await people(session, actor, sought)))
         if actor.may(Permission.SEE_TENANTS):
             groups.append((_("Companies and organizations"), await places(session, sought)))
     found = [(label, hits) for label, hits in groups if hits]
@@ -79,7 +82,9 @@ async def extensions(session: AsyncSession, actor: Actor, sought: str) -> list[H
         named = matching(word, Tenant.name, PhoneSystem.name, *_blank(User.name, User.email, Extension.name))
         # A number is looked for from its beginning: nobody knows the middle of one.
         wanted = wanted.where(sa.or_(Extension.number.startswith(word, autoescape=True), named))
-    return [_extension_hit(actor, each) for each in await session.scalars(wanted)]
+    found = list(await session.scalars(wanted))
+    as_whom = await becoming_users(session, actor, found)
+    return [_extension_hit(actor, each, as_whom.get(each.id)) for each in found]
 
 
 def _blank(*columns: Any) -> list[sa.ColumnElement[str]]:
@@ -87,7 +92,7 @@ def _blank(*columns: Any) -> list[sa.ColumnElement[str]]:
     return [sa.func.coalesce(column, "") for column in columns]
 
 
-def _extension_hit(actor: Actor, extension: Extension) -> Hit:
+def _extension_hit(actor: Actor, extension: Extension, become: Becoming | None) -> Hit:
     user = extension.membership.user if extension.membership else None
     bindable = user is not None and may_bind(actor) and user.id != actor.standing.user_id
     tab = f"/users/{actor.standing.user_id}/bindings"
@@ -97,10 +102,16 @@ def _extension_hit(actor: Actor, extension: Extension) -> Hit:
         sub=f"{extension.tenant.name}, {extension.phone_system.name}",
         icon="phone",
         bind_href=f"{tab}?phone_system={extension.phone_system_id}&extension={extension.id}" if bindable else None,
+        as_href=opens(become),
     )
 
 
-async def people(session: AsyncSession, sought: str) -> list[Hit]:
+def opens(become: Becoming | None) -> str | None:
+    """The question, which comes back to the page it was asked from; None where a rule is known to refuse."""
+    return become.href if become is not None and become.barred is None else None
+
+
+async def people(session: AsyncSession, actor: Actor, sought: str) -> list[Hit]:
     """By name or address; who begins with what was typed comes first."""
     wanted = (
         sa.select(User)
@@ -108,7 +119,19 @@ async def people(session: AsyncSession, sought: str) -> list[Hit]:
         .order_by(sa.not_(User.name.istartswith(sought, autoescape=True)), User.name, User.id)
         .limit(MOST)
     )
-    return [Hit(f"/users/{user.id}", user.name, user.email, "user") for user in await session.scalars(wanted)]
+    found = list(await session.scalars(wanted))
+    places = await memberships_of(session, [user.id for user in found])
+    as_whom = await becoming_people(session, actor, found, places)
+    return [
+        Hit(
+            f"/users/{user.id}",
+            user.name,
+            user.email,
+            "user",
+            as_href=opens(best_of(as_whom.get(user.id, []))),
+        )
+        for user in found
+    ]
 
 
 async def places(session: AsyncSession, sought: str) -> list[Hit]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import contains_eager
 from bindings import endings, role_change
 from control.pages.company import framed
 from control.pages.parts.asked import filters_in, matching, one_of, words_in
+from control.pages.parts.becoming import Becoming, becoming
 from control.pages.parts.crumbs import crumbs_to
 from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
@@ -20,6 +21,7 @@ from control.proof import require_proof
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
+from tenants.actor import Actor
 from tenants.identities import live_identities
 from tenants.people import Membership, User, find_membership
 from tenants.phones import Extension
@@ -39,6 +41,7 @@ class Row:
     user: User
     shown_name: str
     numbers: list[str]
+    become: Becoming | None
 
 
 @get("/companies/{tenant_id:int}/members", may=Permission.SEE_PEOPLE, outlives=False, include_in_schema=False)
@@ -55,12 +58,13 @@ async def company_members(request: Request[Visitor, Any, Any], session: AsyncSes
         tenant,
         "members",
         "companies/members.html",
-        rows=await _rows(session, found.items),
+        rows=await _rows(session, found.items, tenant, actor),
         next=found.next,
         cursor=cursor,
         params=params,
         sort=sort,
         may_manage_people=actor is not None and actor.may(Permission.MANAGE_PEOPLE),
+        may_stand_in=actor is not None and not actor.standing_in and actor.may(Permission.STAND_IN),
         may_add=actor is not None and actor.may(Permission.INVITE_MEMBERS) and tenant.discarded_at is None,
     )
 
@@ -78,14 +82,19 @@ def _asked(tenant: Tenant, params: dict[str, str]) -> sa.Select[Membership]:
     return wanted.where(Membership.role == role) if role else wanted
 
 
-async def _rows(session: AsyncSession, memberships: list[Membership]) -> list[Row]:
+async def _rows(session: AsyncSession, memberships: list[Membership], tenant: Tenant, actor: Actor | None) -> list[Row]:
     phones = sa.select(Extension.membership_id, Extension.number).where(
         Extension.membership_id.in_([each.id for each in memberships]), Extension.discarded_at.is_(None)
     )
     numbers: dict[int | None, list[str]] = {}
     for membership_id, number in await session.execute(phones.order_by(Extension.number)):
         numbers.setdefault(membership_id, []).append(number)
-    return [Row(each, each.user, await _shown_name(session, each), numbers.get(each.id, [])) for each in memberships]
+    live = [(each, each.user, tenant) for each in memberships if each.discarded_at is None]
+    offered = await becoming(session, actor, live)
+    return [
+        Row(each, each.user, await _shown_name(session, each), numbers.get(each.id, []), offered.get(each.id))
+        for each in memberships
+    ]
 
 
 async def _shown_name(session: AsyncSession, membership: Membership) -> str:
@@ -99,7 +108,7 @@ async def _shown_name(session: AsyncSession, membership: Membership) -> str:
 @get(
     "/companies/{tenant_id:int}/members/{membership_id:int}/role",
     may=Permission.MANAGE_PEOPLE,
-    outlives=False,
+    outlives=True,
     include_in_schema=False,
 )
 async def ask_role(

@@ -13,7 +13,7 @@ from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
 from control.pages.parts.history import past_of
 from control.pages.parts.session import Session, acting
-from control.pages.parts.team_rows import SORTS, places_of, team_rows, who_may_join
+from control.pages.parts.team_rows import SORTS, becoming_in, places_of, team_rows, who_may_join
 from control.paging import page_of
 from control.shell import page, see_other
 from control.speech import speech
@@ -60,7 +60,7 @@ async def ask(request: Asked, session: Session) -> Template:
     return await form(request, session, Fields({"company": (company,)} if company else {}))
 
 
-@post("/teams/new", may=KEEP, outlives=True, include_in_schema=False)
+@post("/teams/new", may=KEEP, outlives=False, include_in_schema=False)
 async def create(request: Asked, session: Session) -> Template | Redirect:
     """A new team without members."""
     fields = await read_fields(request)
@@ -122,6 +122,7 @@ async def show(
         team=team,
         tenant=tenant,
         places=places,
+        becoming=await becoming_in(session, actor, tenant, places),
         may_keep=keeping,
         may_bring_back=keeps(request) and team.discarded_at is not None,
         may_lead=keeping and actor is not None and actor.standing.role is Role.ADMIN,
@@ -134,7 +135,7 @@ async def show(
     )
 
 
-@post("/teams/{team_id:int}", may=KEEP, outlives=True, include_in_schema=False)
+@post("/teams/{team_id:int}", may=KEEP, outlives=False, include_in_schema=False)
 async def rename(request: Asked, session: Session, team_id: Id) -> Template | Redirect:
     """Another name."""
     team, fields = await find_team(session, team_id), await read_fields(request)
@@ -175,7 +176,7 @@ async def set_lead(request: Asked, session: Session, team_id: Id, membership_id:
     return see_other(request, f"/teams/{team_id}", say=speech(request)("Saved."))
 
 
-@post("/teams/{team_id:int}/members/{membership_id:int}/remove", may=KEEP, outlives=True, include_in_schema=False)
+@post("/teams/{team_id:int}/members/{membership_id:int}/remove", may=KEEP, outlives=False, include_in_schema=False)
 async def remove(request: Asked, session: Session, team_id: Id, membership_id: Id) -> Redirect:
     """Out of the team."""
     place = await find_place(session, team_id, membership_id)
@@ -186,7 +187,7 @@ async def remove(request: Asked, session: Session, team_id: Id, membership_id: I
     return see_other(request, f"/teams/{team_id}", say=say)
 
 
-@post("/teams/{team_id:int}/discard", may=KEEP, outlives=True, include_in_schema=False)
+@post("/teams/{team_id:int}/discard", may=KEEP, outlives=False, include_in_schema=False)
 async def discard(request: Asked, session: Session, team_id: Id) -> Redirect:
     """Nobody leads it any more; it can be brought back."""
     team = await find_team(session, team_id)

@@ -9,13 +9,21 @@ from litestar import Request, Response, get, post
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control.pages.parts.asked import filters_in, matching, one_of, words_in
+from control.pages.parts.becoming import best_of
 from control.pages.parts.exports import csv_file, record_export
 from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.session import Session
 from control.pages.parts.shown_bindings import may_bind
 from control.pages.parts.unseen_changes import Unseen, unseen_changes
 from control.pages.parts.user_actions import user_actions
-from control.pages.parts.user_rows import FILTERS, UserRow, memberships_of, user_rows, users_asked
+from control.pages.parts.user_rows import (
+    FILTERS,
+    UserRow,
+    becoming_people,
+    memberships_of,
+    user_rows,
+    users_asked,
+)
 from control.pages.parts.user_tabs import crumbs, user_tabs
 from control.pages.user_discard import MOST_AT_ONCE
 from control.paging import MOST, page_of
@@ -64,7 +72,7 @@ async def every(request: Request[Visitor, Any, Any], session: Session) -> Respon
         "users/list.html",
         title=speech(request)("Users"),
         crumbs=crumbs(request),
-        rows=await user_rows(session, found.items),
+        rows=await user_rows(session, found.items, actor),
         next=found.next,
         cursor=cursor,
         total=min(total, COUNTED),
@@ -179,6 +187,8 @@ async def show(
     """The Profile tab, with what is wrong if something is."""
     actor, unseen = request.user.actor, unseen or Unseen(user.last_entry_id)
     home = await home_of(session, user)
+    memberships = (await memberships_of(session, [user.id])).get(user.id, [])
+    become = (await becoming_people(session, actor, [user], {user.id: memberships})).get(user.id, [])
     return page(
         request,
         "users/profile.html",
@@ -188,7 +198,9 @@ async def show(
         tabs=user_tabs(request, user, "profile"),
         user=user,
         home=home,
-        memberships=(await memberships_of(session, [user.id])).get(user.id, []),
+        memberships=memberships,
+        become=best_of(become),
+        becoming={offer.membership_id: offer for offer in become},
         typed=fields.text("name") if fields else user.name,
         errors=errors,
         unseen=unseen,

@@ -10,8 +10,10 @@ from sqlalchemy.orm import contains_eager
 
 from bindings.binding import Binding
 from control.pages.parts.asked import id_in, matching, one_of, words_in
+from control.pages.parts.becoming import Becoming, becoming
 from control.pages.parts.shown_bindings import may_bind
 from control.visitor import Visitor
+from tenants.actor import Actor
 from tenants.people import Membership, User
 from tenants.phones import Extension, Licence, PhoneSystem, Product
 from tenants.tree import Tenant
@@ -41,6 +43,7 @@ class ExtensionRow:
     """Who is bound to it."""
     bind_href: str | None
     """Where the reader binds themselves to it; None where that makes no sense."""
+    become: Becoming | None
 
 
 def extensions_asked(said: Mapping[str, Any]) -> sa.Select[Extension]:
@@ -109,6 +112,7 @@ async def extension_rows(
     )
     for extension_id, name in await session.execute(standing):
         bound.setdefault(extension_id, []).append(name)
+    offered = await becoming_users(session, visitor.actor, extensions)
     return [
         ExtensionRow(
             extension.id,
@@ -120,9 +124,19 @@ async def extension_rows(
             products.get(extension.id, []),
             bound.get(extension.id, []),
             bind_href(visitor, extension),
+            offered.get(extension.id),
         )
         for extension in extensions
     ]
+
+
+async def becoming_users(
+    session: AsyncSession, actor: Actor | None, extensions: Sequence[Extension]
+) -> dict[int, Becoming]:
+    """The buttons to become the users of these extensions, by extension; none where one has no user."""
+    held = [(each, each.membership) for each in extensions if each.membership is not None]
+    offered = await becoming(session, actor, [(member, member.user, each.tenant) for each, member in held])
+    return {each.id: offered[member.id].at(each.id) for each, member in held if member.id in offered}
 
 
 async def products_of(session: AsyncSession, extension_ids: Sequence[int]) -> dict[int, list[tuple[str, bool]]]:

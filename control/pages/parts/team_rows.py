@@ -6,7 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
 
+from control.pages.parts.becoming import Becoming, becoming
+from tenants.actor import Actor
 from tenants.people import Membership, User
 from tenants.teams import Team, TeamMember
 from tenants.tree import Tenant
@@ -88,6 +91,15 @@ async def places_of(session: AsyncSession, team: Team) -> list[TeamPlace]:
     """Who is in this team: leads first, then by name."""
     rows = await session.execute(_PLACES.where(TeamMember.team_id == team.id))
     return [TeamPlace(row.id, row.membership_id, row.user_id, row.name, row.email, row.role, row.lead) for row in rows]
+
+
+async def becoming_in(
+    session: AsyncSession, actor: Actor | None, tenant: Tenant, places: Sequence[TeamPlace]
+) -> dict[int, Becoming]:
+    """The buttons to become the people of a team, by membership."""
+    wanted = sa.select(Membership).where(Membership.id.in_([place.membership_id for place in places]))
+    members = await session.scalars(wanted.options(joinedload(Membership.user)))
+    return await becoming(session, actor, [(member, member.user, tenant) for member in members])
 
 
 async def who_may_join(session: AsyncSession, team: Team) -> list[tuple[int, str]]:

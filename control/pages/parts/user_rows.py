@@ -11,7 +11,9 @@ from sqlalchemy.orm import joinedload
 
 from bindings.binding import Binding
 from control.pages.parts.asked import id_in, one_of
+from control.pages.parts.becoming import Becoming, becoming, best_of
 from control.users_asked import Seen, State, UsersAsked
+from tenants.actor import Actor
 from tenants.people import Membership, User
 from tenants.roles import Role
 from tenants.teams import Team, teams_of
@@ -31,6 +33,7 @@ class UserRow:
     memberships: list[Membership]
     teams: list[Team]
     binding: Binding | None
+    become: Becoming | None
 
     @property
     def live(self) -> list[Membership]:
@@ -63,8 +66,11 @@ async def users_asked(session: AsyncSession, params: Mapping[str, Any]) -> Users
     )
 
 
-async def user_rows(session: AsyncSession, users: Sequence[User]) -> list[UserRow]:
-    """These people with their places, teams and newest open binding, one statement for each."""
+async def user_rows(session: AsyncSession, users: Sequence[User], actor: Actor | None = None) -> list[UserRow]:
+    """These people with their places, teams and newest open binding, one statement for each.
+
+    With an actor, the button to become each of them.
+    """
     ids = [user.id for user in users]
     places = await memberships_of(session, ids)
     teams = await teams_of(session, ids)
@@ -72,12 +78,38 @@ async def user_rows(session: AsyncSession, users: Sequence[User]) -> list[UserRo
     open_ones = sa.select(Binding).where(Binding.user_id.in_(ids), Binding.ended_at.is_(None)).order_by(Binding.id)
     for binding in await session.scalars(open_ones):
         newest[binding.user_id] = binding
+    as_whom = await becoming_people(session, actor, users, places)
     return [
         UserRow(
-            user.id, user.name, user.email, user, places.get(user.id, []), teams.get(user.id, []), newest.get(user.id)
+            user.id,
+            user.name,
+            user.email,
+            user,
+            places.get(user.id, []),
+            teams.get(user.id, []),
+            newest.get(user.id),
+            best_of(as_whom.get(user.id, [])),
         )
         for user in users
     ]
+
+
+async def becoming_people(
+    session: AsyncSession, actor: Actor | None, users: Sequence[User], places: Mapping[int, list[Membership]]
+) -> dict[int, list[Becoming]]:
+    """The buttons to become these people, by person: one for each membership that has not ended."""
+    live = [
+        (membership, user, membership.tenant)
+        for user in users
+        for membership in places.get(user.id, [])
+        if membership.discarded_at is None and user.discarded_at is None
+    ]
+    offered = await becoming(session, actor, live)
+    found: dict[int, list[Becoming]] = defaultdict(list)
+    for membership, user, _ in live:
+        if membership.id in offered:
+            found[user.id].append(offered[membership.id])
+    return found
 
 
 async def memberships_of(session: AsyncSession, user_ids: Sequence[int]) -> dict[int, list[Membership]]:
