@@ -272,7 +272,8 @@ async def require_ender(session: AsyncSession, actor: Actor, membership_id: int)
     wanted = sa.select(members.c.role, members.c.tenant_id).where(members.c.id == membership_id)
     theirs = (await session.execute(wanted)).one()
     # Operators end their own and those of fellow operators; an admin's only by an admin.
-    if (theirs.role, theirs.tenant_id) != ("operator", actor.standing.tenant_id):
+    fellow = (actor.standing.role, actor.standing.tenant_id)
+    if fellow != (theirs.role, theirs.tenant_id) or theirs.role != "operator":
         raise NotPermitted("Only an admin may end this.")
 
 

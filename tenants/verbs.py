@@ -112,6 +112,8 @@ class Verb(StrEnum):
     IMPERSONATION_STARTED = "impersonation.started", "started impersonating {record}"
     IMPERSONATION_STOPPED = "impersonation.stopped", "stopped impersonating {record}"
     IMPERSONATION_ENDED = "impersonation.ended", "ended the impersonation of {record}"
+    IMPERSONATIONS_EXPORTED = "impersonations.exported", "exported impersonations"
+    WORLD_STOPPED = "world.stopped", "ended everything that anybody stood in by"
     MANY_COMPANIES = "impersonation.many_companies", "went into unusually many companies within an hour"
     CONSENT_GRANTED = "consent.granted", "let others stand in: {record}"
     CONSENT_OFFERED = "consent.offered", "made spoken digits for {record}"

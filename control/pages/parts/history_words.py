@@ -186,6 +186,8 @@ def detail_labels(locale: str) -> Mapping[str, str]:
         "team": _("team %(value)s"),
         "format": _("as %(value)s"),
         "filters": _("filters: %(value)s"),
+        "impersonations": _("impersonations ended: %(value)s"),
+        "logins": _("logins ended: %(value)s"),
     }
 
 
