@@ -24,6 +24,8 @@ from tenants.actor import Origin
 from tenants.credentials import digest
 from tenants.verbs import Verb
 
+HANDOFF_GRANT = "urn:understudy:handoff"
+"""The grant that opens an impersonation at an app."""
 NOTED_EVERY = timedelta(hours=1)
 """How often a refresh is noted as a use of its binding."""
 
@@ -75,11 +77,17 @@ async def redeem(
 
 
 async def take_over(
-    issuer: Issuer, credentials: Credentials, fields: Mapping[str, str], now: datetime, asked_from: str | None
+    issuer: Issuer,
+    credentials: Credentials,
+    fields: Mapping[str, str],
+    now: datetime,
+    origin: Origin,
+    asked_from: str | None,
 ) -> dict[str, Any]:
     """The access token for a hand-off: how an impersonation is opened at an app, once. Raises Rejected.
 
     It is bound to the client and, where a browser asks, to the origin that it was made for. There is no refresh token.
+    One that comes again, by whoever may hold it, ends what it opened, like a code that does.
     """
     secret = fields.get("handoff")
     if secret is None:
@@ -88,19 +96,23 @@ async def take_over(
         found = await by_code(connection, credentials.client_id, HANDOFF, digest(secret), now)
     standing = credentials.prove(found)
     held, spell, issued = standing.held, standing.spell, standing.issued
-    if held is None or spell is None or issued is None or spell.stand is None or not held.live(now):
+    if held is None or spell is None or issued is None or spell.stand is None:
         raise _no_such_handoff()
     if asked_from is not None and asked_from != issued.redirect_uri:
         raise _no_such_handoff()
-    if spell.over(now) is not None:
+    if held.consumed_at is not None:
+        await _replayed(issuer, spell, Verb.CODE_REPLAYED, now, origin)
+        raise _no_such_handoff()
+    if not held.live(now) or spell.over(now) is not None:
         raise _no_such_handoff()
     minted = await mint(issuer, standing.client, spell, now, scope=held.scope, refresh_scope=None)
     async with issuer.store.writer.begin() as connection:
-        if not await consume(connection, secret, HANDOFF, standing.client.id, now):
-            raise _no_such_handoff()
-        await store_tokens(connection, minted)
-        await connection.execute(_NOTE_OPENED, {"stand": spell.stand.id, "now": now})
-    return minted.answer
+        if await consume(connection, secret, HANDOFF, standing.client.id, now):
+            await store_tokens(connection, minted)
+            await connection.execute(_NOTE_OPENED, {"stand": spell.stand.id, "now": now})
+            return minted.answer
+    await _replayed(issuer, spell, Verb.CODE_REPLAYED, now, origin)
+    raise _no_such_handoff()
 
 
 async def refresh(
@@ -112,7 +124,8 @@ async def refresh(
         raise Rejected("invalid_request", "The refresh_token is missing.")
     standing = credentials.prove(await _held(issuer, credentials, secret, now))
     held, spell = standing.held, standing.spell
-    if held is None or spell is None:
+    if held is None or spell is None or spell.stand is not None:
+        # An impersonation is never refreshed, not even by a row that somebody put there.
         raise _no_such_token()
     if held.consumed_at is not None:
         raise await _replayed(issuer, spell, Verb.TOKEN_REPLAYED, now, origin)
@@ -134,6 +147,7 @@ async def revoke(
 ) -> None:
     """Give a token back (RFC 7009): a refresh token ends its login, an access token only itself.
 
+    Of an impersonation there is the one access token: with it the login ends.
     A token that is not this client's, or none at all, is nobody's loss: the answer is the same.
     """
     secret = fields.get("token")
@@ -146,7 +160,7 @@ async def revoke(
     standing = credentials.prove(found)
     if standing.held is None or standing.spell is None:
         return
-    if kind == REFRESH:
+    if kind == REFRESH or standing.spell.stand is not None:
         await end_login(issuer.store, standing.spell.facts.sid, "revoked", now, origin=origin)
         return
     async with issuer.store.writer.begin() as connection:
@@ -175,7 +189,7 @@ async def _burn(issuer: Issuer, secret: str, standing: Standing, now: datetime) 
 async def _replayed(issuer: Issuer, spell: Spell, verb: Verb, now: datetime, origin: Origin) -> Rejected:
     """A secret that was used up came again: somebody else may hold the tokens it gave, so the login ends."""
     await end_login(issuer.store, spell.facts.sid, "replay", now, verb=verb, origin=origin)
-    return _no_such_code() if verb is Verb.CODE_REPLAYED else _no_such_token()
+    return _no_such_token() if verb is Verb.TOKEN_REPLAYED else _no_such_code()
 
 
 async def _note_use(connection: AsyncConnection, spell: Spell, now: datetime) -> None:

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from bindings.apps import App
+from bindings.impersonation import STOPPED, Impersonation, end_all
 from bindings.login import Login
 from tenants.actor import Actor, Identity, Origin
 from tenants.identities import live_identities
@@ -24,6 +25,7 @@ _TOLD = (
     _logins.c.subject_membership_id,
     _logins.c.tenant_id,
     _logins.c.binding_id,
+    _logins.c.impersonation_id,
 )
 _END = (
     sa.update(_logins)
@@ -39,15 +41,18 @@ async def end_login(
     """End a login with its entry, in a small transaction of its own; False when it had ended already.
 
     From then on every token it gave is refused. A replay is written down each time it is tried, so that is told
-    even when there was nothing left to end.
+    even when there was nothing left to end. An impersonation that was opened at an app is that one login: it ends
+    with it, while one of the panel goes on.
     """
     house, everywhere = Actor.house("login path", origin), Reach.everywhere("end a login")
     async with store.work(house, everywhere, now) as session:
+        opened = (await session.scalars(_opened_by(sid))).one_or_none()
         ended = (await session.execute(_END, {"sid": sid, "now": now, "cause": cause})).one_or_none()
         if ended is None and verb is Verb.LOGIN_ENDED:
             return False
         row = ended or (await session.execute(sa.select(*_TOLD).where(_logins.c.id == sid))).one()
-        if verb is Verb.LOGIN_ENDED and cause == "logout":
+        by_hand = verb is Verb.LOGIN_ENDED and cause in ({"logout"} if opened is None else {"logout", "revoked"})
+        if by_hand:
             await _speak_for(session, row.actor_membership_id, origin)
         app = (await session.execute(sa.select(_apps.c.name).where(_apps.c.id == row.app_id))).scalar_one()
         other = row.subject_membership_id != row.actor_membership_id
@@ -58,11 +63,20 @@ async def end_login(
             named=("apps", str(row.app_id), app),
             place=row.tenant_id,
             subject=await _named(session, row.subject_membership_id) if other else None,
-            stand_in_id=row.binding_id,
+            stand_in_id=row.binding_id or row.impersonation_id,
             sid=sid,
             cause=cause,
         )
+        if opened is not None and ended is not None:
+            await end_all(session, [opened], STOPPED if by_hand else cause, now)
         return ended is not None
+
+
+def _opened_by(sid: str) -> sa.Select[Impersonation]:
+    """The impersonation that was opened at an app by this login, if it was; locked before the login's own row is."""
+    theirs = sa.select(_logins.c.impersonation_id).where(_logins.c.id == sid)
+    wanted = sa.select(Impersonation).where(Impersonation.id == theirs.scalar_subquery())
+    return wanted.where(Impersonation.app_id.is_not(None)).with_for_update()
 
 
 async def _speak_for(session: AsyncSession, membership_id: int, origin: Origin | None) -> None:

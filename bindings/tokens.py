@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bindings.claims import access_token_claims, id_token_claims
+from bindings.impersonation import LONGEST as IMPERSONATED_AT_MOST
 from bindings.keys import ALGORITHMS, KeyRing, at_hash
 from bindings.login import LONGEST
 from bindings.standing import ACCESS, REFRESH, Client, Spell
@@ -74,7 +75,8 @@ async def mint(
     jti, secret = secrets.token_hex(16), new_secret()
     until = _not_past(now + ACCESS_LIVES, spell)
     if refresh_scope is None and spell.stand is not None:
-        until = spell.stand.ends_at
+        # Whatever the row or a clock says: nobody stands in for longer.
+        until = min(spell.stand.ends_at, now + IMPERSONATED_AT_MOST)
     told: dict[str, Any] = {
         "issuer": issuer.url,
         "client_id": client.client_id,

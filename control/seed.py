@@ -175,6 +175,8 @@ class _Addresses(TypedDict):
     redirect_uris: list[str]
     post_logout_redirect_uris: list[str]
     login_uri: str
+    handoff_uri: str
+    backchannel_logout_uri: str
 
 
 def _addresses(demo_app: DemoApp, port: int) -> _Addresses:
@@ -183,6 +185,8 @@ def _addresses(demo_app: DemoApp, port: int) -> _Addresses:
         "redirect_uris": [f"{origin}/callback"],
         "post_logout_redirect_uris": [f"{origin}/"],
         "login_uri": f"{origin}/login",
+        "handoff_uri": f"{origin}/acting",
+        "backchannel_logout_uri": f"{origin}/backchannel-logout",
     }
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from litestar import HttpMethod, Request, Response, post, route
 
+from bindings import grants
 from bindings.clients import Credentials, Rejected
-from bindings.grants import redeem, refresh, revoke
+from bindings.grants import redeem, refresh, revoke, take_over
 from bindings.introspection import introspect, userinfo
 from control.doors import ANYONE
 from control.openid.issuer import UNCACHED, bearer_of, cross_origin, form_fields, issuer_of, rejection
@@ -23,7 +24,7 @@ Asked = Request[Visitor, Any, Any]
 
 @post("/oauth/token", may=ANYONE, outlives=False, credential="none", status_code=200, include_in_schema=False)
 async def token(request: Asked) -> Response[Any]:
-    """Tokens for a code or a refresh token (RFC 6749 section 3.2)."""
+    """Tokens for a code, a refresh token or a hand-off (RFC 6749 section 3.2)."""
     return await _by_client(request, _grant, await cross_origin(request))
 
 
@@ -34,9 +35,13 @@ async def _grant(request: Asked, credentials: Credentials, fields: Form) -> dict
             return await redeem(issuer, credentials, fields, now, origin)
         case "refresh_token":
             return await refresh(issuer, credentials, fields, now, origin)
+        case grants.HANDOFF_GRANT:
+            return await take_over(issuer, credentials, fields, now, origin, request.headers.get("origin"))
         case None:
             raise Rejected("invalid_request", "The grant_type is missing.")
-    raise Rejected("unsupported_grant_type", "The grants are authorization_code and refresh_token.")
+    raise Rejected(
+        "unsupported_grant_type", f"The grants are authorization_code, refresh_token and {grants.HANDOFF_GRANT}."
+    )
 
 
 @post("/oauth/introspect", may=ANYONE, outlives=False, credential="none", status_code=200, include_in_schema=False)
