@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from bindings.apps import find_client
 from bindings.codes import Code
 from bindings.impersonation import LONGEST, Impersonation
-from bindings.tokens import REFRESH, Token
+from bindings.standing import REFRESH
+from bindings.tokens import Token
 from control.seed import seed_cast
 from tenants.credentials import digest, new_secret
 from tenants.people import find_membership
