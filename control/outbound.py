@@ -95,7 +95,10 @@ class Target:
             raise NotDelivered(Hitch.ADDRESS)
         if url.scheme == "http" and not (loopback and _on_this_machine(host)):
             raise NotDelivered(Hitch.ADDRESS)
-        return cls(url, host, url.port or (443 if url.scheme == "https" else 80))
+        port = url.port if url.port is not None else 443 if url.scheme == "https" else 80
+        if not 0 < port < 65536:
+            raise NotDelivered(Hitch.ADDRESS)
+        return cls(url, host, port)
 
     def at(self, address: Address) -> httpx.URL:
         """The same, with the address in the place of the name."""

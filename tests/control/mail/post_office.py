@@ -124,7 +124,7 @@ def _let_in(server: SMTP, session: Session, envelope: Envelope, mechanism: str, 
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate that nobody signed but itself, for 127.0.0.1."""
+    """A certificate that nobody signed but itself."""
 
     file: Path
 
@@ -136,8 +136,9 @@ class Certificate:
         return context
 
 
-def self_made(folder: Path) -> Certificate:
-    """A certificate and its key in one file."""
+def self_made(folder: Path, host: str | None = None) -> Certificate:
+    """A certificate and its key in one file, for that host; without one for 127.0.0.1."""
+    whose = x509.DNSName(host) if host else x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.story")])
     today = datetime.datetime.now(datetime.UTC)
@@ -149,11 +150,11 @@ def self_made(folder: Path) -> Certificate:
         .serial_number(x509.random_serial_number())
         .not_valid_before(today - datetime.timedelta(days=1))
         .not_valid_after(today + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([whose]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    file = folder / "mail.pem"
+    file = folder / f"{host or 'mail'}.pem"
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
