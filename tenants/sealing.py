@@ -1,5 +1,6 @@
 """Sealing: what must be kept but not be readable in a stolen database, under the house's secret key."""
 
+import hmac
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from functools import lru_cache
@@ -29,6 +30,15 @@ def unseal(secret_key: bytes, purpose: str, about: str, sealed: str) -> bytes:
         raise Sealed(f"Sealed under another UNDERSTUDY_SECRET_KEY: {purpose} {about}.") from None
 
 
+def mark(secret_key: bytes, purpose: str, about: str, content: str) -> str:
+    """A keyed hash (HMAC-SHA-256, 64 hex digits): whoever stole the database cannot find what is short by trying."""
+    return hmac.new(_key(secret_key, purpose), f"{about}:{content}".encode(), "sha256").hexdigest()
+
+
 @lru_cache(maxsize=32)
 def _box(secret_key: bytes, purpose: str) -> AESGCM:
-    return AESGCM(HKDF(SHA256(), 32, salt=None, info=f"understudy {purpose}".encode()).derive(secret_key))
+    return AESGCM(_key(secret_key, purpose))
+
+
+def _key(secret_key: bytes, purpose: str) -> bytes:
+    return HKDF(SHA256(), 32, salt=None, info=f"understudy {purpose}".encode()).derive(secret_key)

