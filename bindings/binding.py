@@ -13,7 +13,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from bindings.apps import App
 from bindings.facts import Found, fetch_facts
 from bindings.guard import Act, Party, Refused, judge
-from tenants.actor import Actor, Identity
+from bindings.notices import note
+from tenants.actor import Actor, Identity, Via
 from tenants.identities import live_identities
 from tenants.people import Membership, User
 from tenants.phones import Extension
@@ -168,7 +169,23 @@ class Binding(Record, Audited):
         for app_id in asked.app_ids:
             session.add(BindingApp(binding_id=binding.id, user_id=binding.user_id, app_id=app_id, live=live))
         await session.flush()
+        if accepted_at is not None:
+            await binding.note(session, pinned, found, now)
         return binding
+
+    async def note(self, session: AsyncSession, pinned: Identity, found: Found, now: datetime) -> None:
+        """Note down for its subject that it is in force, where their rules say that they are told."""
+        await note(
+            await session.connection(),
+            pinned,
+            self.subject_membership_id,
+            self.tenant_id,
+            found.facts.policy.notice,
+            now,
+            via=Via.BINDING,
+            stand_in_id=self.id,
+            reason=self.reason,
+        )
 
     async def end(self, session: AsyncSession, cause: str, now: datetime) -> None:
         """End it for good, and every login made through it in the same transaction."""
@@ -342,9 +359,16 @@ async def authorise(
 
 async def staleness(connection: AsyncConnection | AsyncSession, binding: Binding, now: datetime) -> Staleness | None:
     """Why the binding no longer holds now, or None. Computed each time, never stored while nobody met it."""
+    return (await judged(connection, binding, now))[0]
+
+
+async def judged(
+    connection: AsyncConnection | AsyncSession, binding: Binding, now: datetime
+) -> tuple[Staleness | None, Found | None]:
+    """The same, with the facts that it was decided by: None where the row alone told."""
     over = run_out(binding, now)
     if over is not None:
-        return over
+        return over, None
     found = await fetch_facts(
         connection,
         Act.BIND,
@@ -356,7 +380,7 @@ async def staleness(connection: AsyncConnection | AsyncSession, binding: Binding
         mode=binding.mode,
         now=now,
     )
-    return broken(binding, found)
+    return broken(binding, found), found
 
 
 def run_out(binding: Pinned, now: datetime) -> Staleness | None:

@@ -16,8 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bindings.apps import App
-from bindings.binding import Binding, live_binding, staleness
+from bindings.binding import Binding, judged, live_binding
 from bindings.impersonation import Impersonation
+from bindings.notices import LOGIN, note
+from tenants import policy
 from tenants.actor import Actor, Identity, Via
 from tenants.identities import live_identities
 from tenants.people import Membership, User
@@ -128,6 +130,8 @@ class Granted:
     binding: Binding | None
     ends_at: datetime | None
     impersonation: Impersonation | None = None
+    told: policy.Notice = policy.Notice.NONE
+    """Whether the subject is told of each login through a binding, as the facts had it that the guard was asked by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +196,7 @@ async def resolve(
         return Notice("not_yours", "access_denied", "You are not active in any organization.")
     binding = None if as_myself else await live_binding(session, user_id, app.id)
     if binding is not None:
-        stale = await staleness(session, binding, now)
+        stale, found = await judged(session, binding, now)
         if stale is not None:
             said.append(Step("binding", "stale", stale.sentence))
             return Notice("stale", "interaction_required", stale.sentence, binding=binding, rule=stale.rule)
@@ -200,13 +204,19 @@ async def resolve(
             said.append(Step("binding", "proposed", "waits for an answer: %(name)s", {"name": binding.label}))
             return Notice("proposed", "interaction_required", "A binding waits for your answer.", binding=binding)
         said.append(Step("binding", "holds", "bound to %(name)s", {"name": binding.label}))
-        return await _bound(session, identities, binding, app, said)
+        told = found.facts.policy.notice if found else policy.Notice.NONE
+        return await _bound(session, identities, binding, app, said, told)
     said.append(Step("binding", "none", "no binding for this app"))
     return await _own(session, user_id, identities, app, said, chosen_extension_id, choose)
 
 
 async def _bound(
-    session: Asked, identities: Sequence[Identity], binding: Binding, app: App, said: list[Step]
+    session: Asked,
+    identities: Sequence[Identity],
+    binding: Binding,
+    app: App,
+    said: list[Step],
+    told: policy.Notice,
 ) -> Granted | Notice:
     subject = await seen_at(session, binding.subject_membership_id, binding.extension_id)
     actor = next((each for each in identities if each.membership_id == binding.membership_id), None)
@@ -214,7 +224,7 @@ async def _bound(
         sentence = "The membership it was made with is not active."
         return Notice("stale", "interaction_required", sentence, binding, rule="live")
     refused = await fits(session, app, subject, actor, said)
-    return refused or Granted(actor, subject, Because.BINDING, binding, binding.ends_at)
+    return refused or Granted(actor, subject, Because.BINDING, binding, binding.ends_at, told=told)
 
 
 async def _own(
@@ -431,6 +441,7 @@ async def begin_login(
     await connection.execute(_INSERT, row)
     if granted.binding is not None:
         await connection.execute(_USED, {"binding": granted.binding.id, "now": now})
+        await _note(connection, granted, granted.binding, now)
     other = granted.subject.membership_id != granted.actor.membership_id
     await tell(
         connection,
@@ -446,6 +457,21 @@ async def begin_login(
         because=row["because"],
     )
     return Login(**row)
+
+
+async def _note(connection: AsyncConnection, granted: Granted, binding: Binding, now: datetime) -> None:
+    """The subject is told of it, where their rules say so; where they do not, no statement is spent."""
+    await note(
+        connection,
+        granted.actor,
+        granted.subject.membership_id,
+        granted.subject.tenant_id,
+        granted.told,
+        now,
+        via=LOGIN,
+        stand_in_id=binding.id,
+        reason=binding.reason,
+    )
 
 
 _VIA = {Because.BINDING: Via.BINDING, Because.IMPERSONATION: Via.IMPERSONATION, Because.TOKEN: Via.TOKEN}

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.apps import App
-from bindings.binding import Binding, BindingApp, Wish, authorise, give_way, staleness
+from bindings.binding import Binding, BindingApp, Wish, authorise, give_way, judged
 from tenants.actor import Actor
 from tenants.identities import live_identities
 from tenants.people import Membership, User, require_rank_over
@@ -57,7 +57,7 @@ async def propose(
 async def accept(session: AsyncSession, actor: Actor, binding: Binding, now: datetime) -> None:
     """It is in force from the next login on, if the guard still allows it. Only by the one it was proposed to."""
     _require_own_and_waiting(actor, binding)
-    stale = await staleness(session, binding, now)
+    stale, found = await judged(session, binding, now)
     if stale is not None:
         raise Conflict(stale.sentence, rule=stale.rule)
     await session.execute(sa.select(User.id).where(User.id == binding.user_id).with_for_update())
@@ -72,6 +72,9 @@ async def accept(session: AsyncSession, actor: Actor, binding: Binding, now: dat
     for row in rows:
         row.live = True
     await session.flush()
+    pinned = next(iter(await live_identities(session, membership_id=binding.membership_id)), None)
+    if pinned is not None and found is not None:
+        await binding.note(session, pinned, found, now)
 
 
 async def decline(session: AsyncSession, actor: Actor, binding: Binding, now: datetime) -> None:

@@ -1,37 +1,52 @@
-"""Settling: a task of each serving process that lets what has waited long enough take effect, now and then."""
+"""Settling: tasks of each serving process that let what has waited long enough take effect, now and then."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import structlog
 
 from control.house import House
 from control.writing.addresses import settle_changes
+from control.writing.loosenings import settle_loosenings
+from control.writing.stand_ins import tell_accesses
 
 EVERY = 60.0
 """Seconds between two looks. Who signs in meanwhile is not kept waiting: the sign-in looks as well."""
+SOON = 5.0
+"""Seconds between two looks for what people are to be told at once."""
+
+Step = Callable[[House, datetime], Awaitable[None]]
+STEPS: tuple[tuple[str, Step, float], ...] = (
+    ("changes of address", settle_changes, EVERY),
+    ("loosenings", settle_loosenings, EVERY),
+    ("notices of access", tell_accesses, SOON),
+)
+"""What is looked at, and how often. Each looks first whether there is anything, without a transaction that writes."""
 
 log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def settling(house: House, every: float = EVERY) -> AsyncIterator[None]:
-    """Look while the house is open."""
-    task = asyncio.create_task(_now_and_then(house, every))
+async def settling(house: House, every: float | None = None) -> AsyncIterator[None]:
+    """Look while the house is open; as often as each step says, or all of them every so many seconds."""
+    tasks = [
+        asyncio.create_task(_now_and_then(house, what, step, pause if every is None else every))
+        for what, step, pause in STEPS
+    ]
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _now_and_then(house: House, every: float) -> None:
+async def _now_and_then(house: House, what: str, step: Step, pause: float) -> None:
     while True:
         try:
-            await settle_changes(house, house.clock())
+            await step(house, house.clock())
         except Exception:
-            log.exception("changes of address")
-        await asyncio.sleep(every)
+            log.exception(what)
+        await asyncio.sleep(pause)

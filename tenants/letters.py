@@ -41,6 +41,10 @@ class LetterKind(StrEnum):
     FACTORS_RESET = "factors_reset"
     BINDING_PROPOSED = "binding_proposed"
     APP_CHANGED = "app_changed"
+    ACCESS_STARTED = "access_started"
+    ACCESS_DIGEST = "access_digest"
+    LOOSENING_ASKED = "loosening_asked"
+    LOOSENING_APPLIED = "loosening_applied"
 
 
 REQUIRED: dict[LetterKind, frozenset[str]] = {
@@ -55,17 +59,26 @@ REQUIRED: dict[LetterKind, frozenset[str]] = {
     LetterKind.FACTORS_RESET: frozenset({"who"}),
     LetterKind.BINDING_PROPOSED: frozenset({"link", "who", "extension", "tenant"}),
     LetterKind.APP_CHANGED: frozenset({"app", "who", "what"}),
+    LetterKind.ACCESS_STARTED: frozenset({"link", "who", "organization", "tenant", "accesses"}),
+    LetterKind.ACCESS_DIGEST: frozenset({"link", "tenant", "accesses"}),
+    LetterKind.LOOSENING_ASKED: frozenset({"link", "who", "tenant", "rules", "until"}),
+    LetterKind.LOOSENING_APPLIED: frozenset({"link", "tenant", "rules"}),
 }
 """The words each kind of letter cannot be written without; `Letter.put` asks for them.
 
 - `link`, `cancel_link`: whole addresses (`House.link`): what the reader opens to go on, or to stop it.
 - `until`: ISO 8601 with its offset (`moment.isoformat()`): the link's end, or for `email_agree` when the new
   address takes effect by itself.
-- `who`, `inviter`: the name of the person who did it; `tenant`: the company's name; `email`: the *new* address.
+- `who`, `inviter`: the name of the person who did it; `organization`: theirs; `tenant`: the company's name; `email`:
+  the *new* address.
 - `role`: the role's value ("admin"); `extension`: its number and system as a sentence shows them ("201, Bakery PBX").
 - `what`: for factors "totp", "passkey", "recovery_codes" or a name in plain words ("the passkey “Laptop”"); for
   `app_changed` the fields that changed, in plain words. `app`: the app's name.
+- `accesses`, `rules`: lists in JSON (LISTS): `[{"who", "organization", "via", "at", "reason"}]`, each `at` a moment as
+  `until` is; `[{"name", "before", "after"}]` in the words that rules are set with.
 """
+LISTS = frozenset({"accesses", "rules"})
+"""The words that are lists of things, each with its own members."""
 WELCOME: dict[LetterKind, frozenset[str]] = {
     LetterKind.INVITATION: frozenset({"extension"}),
     LetterKind.PASSWORD_RESET: frozenset({"who"}),

@@ -1,7 +1,6 @@
 """Protections: a tenant's stand-in rules, tightened at once by whoever holds it, never loosened here.
 
-Loosening is for the tenant's own admins, told to all of them and in force a day later; without letters to tell it
-by, it is refused.
+Loosening is for the tenant's own admins, told to all of them and in force a day later: tenants/loosenings.py.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,6 +52,24 @@ class Rule:
         levels = LEVELS[self.name]
         return [_level(self.name, number) for number in range(_number(self.name, self.effective) or 0, len(levels))][1:]
 
+    @property
+    def looser(self) -> Sequence[Word]:
+        """What the tenant's own part could be loosened to, loosest first; of a cap None, and the most there is."""
+        if not _asks(self.name, self.own):
+            return ()
+        if self.name in MOST:
+            return (None,) if self.own == MOST[self.name] else (None, MOST[self.name])
+        return [_level(self.name, number) for number in range(_number(self.name, self.own) or 0)]
+
+    def loosened_by(self, value: Word) -> bool:
+        """Whether its own part would be looser as `value`. Invalid for what the rule cannot be."""
+        before, after = _number(self.name, self.own), _number(self.name, value)
+        return _looser(f"policy_{self.name}", before, after)
+
+    def overruled(self, value: Word) -> bool:
+        """Whether somebody above asks for more than `value`, so that setting it here would change nothing."""
+        return _looser(f"policy_{self.name}", _number(self.name, self.effective), _number(self.name, value))
+
 
 def in_words(tenant: Tenant) -> dict[str, Word]:
     """The tenant's own rules, before inheriting, in the words they are set with."""
@@ -73,7 +90,9 @@ async def rules_of(session: AsyncSession, tenant: Tenant) -> list[Rule]:
 
 async def tighten(session: AsyncSession, tenant: Tenant, wanted: Mapping[str, Word]) -> None:
     """Set these rules. NotPermitted (rule `policy`) for one that is looser than before."""
-    columns = {f"policy_{name}": _number(name, value) for name, value in wanted.items()}
+    columns = columns_of(wanted)
+    # Held, so that a loosening which comes into force at this moment is seen.
+    await session.refresh(tenant, list(columns), with_for_update=True)
     for column, after in columns.items():
         before: int | None = getattr(tenant, column)
         if _looser(column, before, after):
@@ -84,6 +103,11 @@ async def tighten(session: AsyncSession, tenant: Tenant, wanted: Mapping[str, Wo
                 rule="policy",
             )
     await tenant.change(session, **columns)
+
+
+def columns_of(wanted: Mapping[str, Word]) -> dict[str, int | None]:
+    """The tenant's columns for these rules. Raises Invalid."""
+    return {f"policy_{name}": _number(name, value) for name, value in wanted.items()}
 
 
 def _word(name: str, policy: Policy) -> Word:

@@ -4,6 +4,7 @@ Each kind is one file, drawn twice: in a frame of plain text and in one of HTML,
 loads nothing from anywhere but the brand's logo, whose address is the same for everybody.
 """
 
+import json
 import re
 import textwrap
 from collections.abc import Callable, Mapping
@@ -25,7 +26,7 @@ from control.looks import dress
 from control.mail.colours import brand_colour
 from control.mail.headers import LONGEST_SUBJECT, POLICY, mailbox, one_line, put_headers, subject
 from tenants.brands import Brand, brand_of
-from tenants.letters import Letter, WrongWords
+from tenants.letters import LISTS, Letter, WrongWords
 from tenants.people import User
 from tenants.refusals import Invalid
 from tenants.text import email_address
@@ -95,7 +96,10 @@ def _context(letter: Letter, words: Mapping[str, str], paper: Paper) -> dict[str
     if stray:
         raise WrongWords(f"{letter.kind}: {stray} leads elsewhere")
     reader = Reader(letter.locale, paper.zone)
-    said = {name: value if name in LINKS else one_line(value) for name, value in words.items()}
+    said: dict[str, Any] = {
+        name: _listed(value, reader) if name in LISTS else value if name in LINKS else one_line(value)
+        for name, value in words.items()
+    }
     if said.get("until"):
         said["until"] = _moment(said["until"], reader)
     https = paper.public_url.startswith("https://")
@@ -114,6 +118,16 @@ def _context(letter: Letter, words: Mapping[str, str], paper: Paper) -> dict[str
     template = _template(_plain(), letter.kind)
     drawn = "".join(template.blocks["subject"](template.new_context(context)))
     return context | {"subject": one_line(drawn, LONGEST_SUBJECT)}
+
+
+def _listed(value: str, reader: Reader) -> list[dict[str, Any]]:
+    """The things of a list, each text on one line, each moment on the reader's clock."""
+    listed: list[dict[str, Any]] = json.loads(value)
+    for each in listed:
+        each |= {name: one_line(text) for name, text in each.items() if isinstance(text, str)}
+        if "at" in each:
+            each["at"] = _moment(each["at"], reader)
+    return listed
 
 
 def _moment(iso: str, reader: Reader) -> str:

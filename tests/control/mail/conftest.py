@@ -33,6 +33,10 @@ WORDS = {
     "email": "bea@new.example",
     "what": "totp",
     "app": "Softphone",
+    "organization": "Oak Telecom",
+    "accesses": '[{"who": "Olaf Oak", "organization": "Oak Telecom", "via": "impersonation", "at": '
+    '"2026-11-28T09:00:00+00:00", "reason": null}]',
+    "rules": '[{"name": "stand_ins", "before": "never", "after": "allowed"}]',
 }
 
 

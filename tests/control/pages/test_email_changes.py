@@ -192,7 +192,7 @@ async def test_an_open_house_looks_by_itself_and_again_after_a_fault(
         looked.put_nowait(now)
         raise OSError("the database is away")
 
-    monkeypatch.setattr("control.settling.settle_changes", look)
+    monkeypatch.setattr("control.settling.STEPS", [("a look", look, 60.0)])
     async with asyncio.timeout(10), settling(panel.app.state.house, every=0):
         assert [await looked.get(), await looked.get()] == [NOW, NOW]
 
