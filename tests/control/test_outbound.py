@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
+import httpx
 import pytest
 
 from control import outbound
@@ -77,7 +78,7 @@ class Noted(Outbound):
     async def _post(self, target: Target, address: Address, body: bytes, headers: Mapping[str, str]) -> Answer:
         self.reached.append(str(address))
         if str(address) in self.dead:
-            raise outbound.httpx.ConnectError("nobody there")
+            raise httpx.ConnectError("nobody there")
         return Answer(200, b"")
 
 
