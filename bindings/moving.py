@@ -20,6 +20,7 @@ from bindings.impersonation import Impersonation, end_all
 from bindings.login import LONGEST as LOGIN_LASTS
 from bindings.login import Login
 from tenants.actor import Actor
+from tenants.consents import Consent
 from tenants.email_changes import EmailChange
 from tenants.invitations import Invitation
 from tenants.people import Membership, User
@@ -77,6 +78,8 @@ RELATIONS: dict[str, Fate] = {
     "break_glasses.approved_by_id": Fate.FOLLOW,
     "loosenings.tenant_id": Fate.FOLLOW,
     "loosenings.asked_by_id": Fate.FOLLOW,
+    "mints.actor_membership_id": Fate.FOLLOW,
+    "mints.subject_membership_id": Fate.FOLLOW,
     "notices.tenant_id": Fate.FOLLOW,
     "notices.subject_membership_id": Fate.FOLLOW,
     "notices.actor_membership_id": Fate.FOLLOW,
@@ -438,6 +441,33 @@ async def _end_email_changes(session: AsyncSession, actor: Actor, border: Border
         await session.flush()
 
 
+def _consents(border: Border) -> Rows:
+    """Windows of those who are not above any more; digits that nobody has said yet are for whoever is."""
+    above = sa.select(_tree.c.id).where(_tree.c.path.in_(border.line))
+    known = sa.or_(border.holds(Consent.to_tenant_id), Consent.to_tenant_id.in_(above))
+    lost = sa.or_(
+        sa.and_(Consent.to_tenant_id.is_not(None), sa.not_(known)),
+        sa.and_(Consent.operator_id.is_not(None), sa.not_(border.knows_member(Consent.operator_id))),
+    )
+    return sa.select(Consent).where(Consent.open_at(border.now), border.holds(Consent.tenant_id), lost)
+
+
+async def _end_consents(session: AsyncSession, actor: Actor, border: Border) -> None:
+    for consent in (await session.scalars(_consents(border))).all():
+        await consent.cut(session, border.now, CAUSE)
+
+
+def _words_of_consents(rows: Rows) -> Rows:
+    """Whom it was for: the person, or the company."""
+    named = rows.with_only_columns(sa.func.coalesce(User.name, Tenant.name), maintain_column_froms=True)
+    return (
+        named.join(Tenant, Tenant.id == Consent.tenant_id)
+        .outerjoin(Membership, Membership.id == Consent.membership_id)
+        .outerjoin(User, User.id == Membership.user_id)
+        .order_by(Consent.id)
+    )
+
+
 def _subjects(rows: Rows, membership_id: Any, *more: Any) -> Rows:
     """The person at the other end, by name."""
     named = rows.with_only_columns(User.name, *more, maintain_column_froms=True)
@@ -486,5 +516,6 @@ CUTTINGS = (
         lambda rows: rows.with_only_columns(EmailChange.email).order_by(EmailChange.id),
         _end_email_changes,
     ),
+    Cutting("consents", _consents, _words_of_consents, _end_consents),
 )
 """Everything that is declared `cut`, in the order in which it ends."""

@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings import endings
+from bindings.recheck import recheck
 from control.api.doors import Asked, Session, acting, alters, creates, reads
 from control.api.lists import Asking, page
 from control.api.looks import BrandChange, OwnBrand, change_brand, own_brand
@@ -147,6 +148,7 @@ async def change_tenant(
         if not acting(request).may(Permission.MANAGE_POLICY):
             raise NotPermitted("Your role may not change these rules.")
         await tighten(session, tenant, given(policy))
+        await recheck(session, tenant, request.user.now)
     if isinstance(brand, BrandChange):
         await change_brand(session, tenant, brand)
     return await tenant_shape(session, tenant)

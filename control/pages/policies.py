@@ -6,6 +6,7 @@ from typing import Any
 from litestar import Request, Response, get, post
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bindings.recheck import recheck
 from bindings.tightening import Breaks, what_breaks
 from control.pages.company import framed
 from control.pages.parts.fields import Fields, Id, read_fields
@@ -47,6 +48,7 @@ async def tighten_policy(request: Request[Visitor, Any, Any], session: Session, 
     if breaks.bindings and fields.number("breaks") != breaks.bindings:
         return await _show(request, session, tenant, fields, breaks=breaks)
     await tighten(session, tenant, wanted)
+    await recheck(session, tenant, request.user.now)
     return see_other(request, f"/companies/{tenant.id}/policy", say=speech(request)("Saved."))
 
 

@@ -7,6 +7,7 @@ from litestar import Request, get, post
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bindings.recheck import recheck
 from control.pages.parts.asked import filters_in, id_in, matching, one_of, words_in
 from control.pages.parts.crumbs import crumbs_to
 from control.pages.parts.fields import Fields, Id, read_fields
@@ -173,6 +174,7 @@ async def set_lead(request: Asked, session: Session, team_id: Id, membership_id:
     fields = await read_fields(request)
     place = await find_place(session, team_id, membership_id)
     await place.set_lead(session, acting(request), lead=fields.text("lead") == "yes")
+    await recheck(session, await find_tenant(session, place.tenant_id), request.user.now)
     return see_other(request, f"/teams/{team_id}", say=speech(request)("Saved."))
 
 
@@ -183,6 +185,7 @@ async def remove(request: Asked, session: Session, team_id: Id, membership_id: I
     membership = await find_membership(session, membership_id)
     place.about = membership.user.name
     await place.leave(session, request.user.now)
+    await recheck(session, await find_tenant(session, place.tenant_id), request.user.now)
     say = speech(request)("%(name)s is no longer in the team.") % {"name": membership.user.name}
     return see_other(request, f"/teams/{team_id}", say=say)
 
@@ -192,6 +195,7 @@ async def discard(request: Asked, session: Session, team_id: Id) -> Redirect:
     """Nobody leads it any more; it can be brought back."""
     team = await find_team(session, team_id)
     await team.discard(session, request.user.now)
+    await recheck(session, await find_tenant(session, team.tenant_id), request.user.now)
     _ = speech(request)
     say = _("%(name)s is discarded. The record stays.") % {"name": team.name}
     return see_other(request, "/teams", say=say, undo=(f"/teams/{team.id}/undiscard", _("Undo")))
