@@ -1,7 +1,8 @@
 """Doors: every route says who may pass and how it treats a stand-in; one guard reads it, closed by default.
 
 `may` is a Permission, or one of the named exceptions below. `outlives=False` opens a route to stand-ins: nothing
-done there outlives them. A route without both stops the app from starting.
+done there outlives them. A route without both stops the app from starting. Of an open form that also holds what would
+outlive them, the trail refuses that part (tenants/trail.py, `lends` of each kind of record).
 
 `proof=True` asks besides for a proof of who is there that is not older than 15 minutes (control/proof.py). For a form
 `proof_at="/path/{id}"` names the page to come back to (where the browser says it came from, by default), and
@@ -10,6 +11,7 @@ done there outlives them. A route without both stops the app from starting.
 `starts=True` is a start of a stand-in: whoever stands in already is told so (409, rule `nested`).
 `leaves=True` is a way out, open to who stands in to look only; `when_over=True` is open while nobody has read yet that
 an impersonation ended: everything else answers with the page that says so, so that nobody is switched back in silence.
+`reveals=True` opens what is private, and is closed to who stands in to look only, whatever the method.
 
 Where an organization asks its admins and operators for a second factor, who has none passes only the routes with
 `before_factor=True`: to set one up, to be somebody else, and to leave.
@@ -58,7 +60,9 @@ def check_every_door(app: Litestar) -> None:
             if _answers_options(handler):
                 continue
             may, outlives = handler.opt.get("may"), handler.opt.get("outlives")
-            if not (isinstance(may, Permission) or may in EXCEPTIONS) or not isinstance(outlives, bool):
+            # A proof is asked of people as themselves, so that what asks for one is never open to a stand-in.
+            proves = handler.opt.get("proof") and not handler.opt.get("starts") and outlives is not True
+            if not (isinstance(may, Permission) or may in EXCEPTIONS) or not isinstance(outlives, bool) or proves:
                 bare.append(f"{route.path} ({handler.handler_name})")
     if bare:
         raise BareDoor("These routes do not say may= and outlives=: " + ", ".join(sorted(set(bare))))
@@ -80,25 +84,27 @@ async def door(connection: ASGIConnection[Any, Visitor, Any, Any], handler: Base
         raise ItIsOver
     if isinstance(handler, HTTPRouteHandler) and method_of(connection) not in SAFE:
         await _require_own_form(connection, handler, visitor)
-    if may == ANYONE:
-        return
     if visitor.actor is None:
+        if may == ANYONE:
+            return
         raise NotAuthorizedException("Sign in first.")
     try:
-        await _require_right(connection, handler, visitor.actor)
+        if may == ANYONE:
+            _require_lent(connection, handler, visitor.actor)
+        else:
+            await require_right(connection, handler, visitor.actor)
     except Refusal as refusal:
         await mark_refusal(connection.app.state.house, visitor, refusal, connection.scope["path"])
         raise
 
 
-async def _require_right(
+async def require_right(
     connection: ASGIConnection[Any, Visitor, Any, Any], handler: BaseRouteHandler, actor: Actor
 ) -> None:
     """What is asked of somebody who is known: the credential, how they appear, their role, what they proved."""
     may = handler.opt["may"]
     _require_scope(connection, handler, actor)
-    if actor.standing_in:
-        _require_lent(connection, handler, actor)
+    _require_lent(connection, handler, actor)
     if isinstance(may, Permission) and not actor.may(may):
         raise NotPermitted("Your role here does not include this. Ask an admin of your organization.")
     if not handler.opt.get("before_factor"):
@@ -109,10 +115,14 @@ async def _require_right(
 
 def _require_lent(connection: ASGIConnection[Any, Visitor, Any, Any], handler: BaseRouteHandler, actor: Actor) -> None:
     """What is open to somebody who stands in: no second start, nothing that outlives it, and to a look no change."""
+    if not actor.standing_in:
+        return
     if handler.opt.get("starts"):
         raise Conflict("You are signed in as somebody else. Stop that first.", rule="nested")
     if handler.opt["outlives"]:
         raise NotPermitted("Stop impersonating first: this would outlive your standing in.", rule="outlives")
+    if actor.look and handler.opt.get("reveals"):
+        raise NotPermitted("You are signed in to look only: nothing private is opened.", rule="look")
     if actor.look and method_of(connection) not in SAFE and not handler.opt.get("leaves"):
         raise NotPermitted("You are signed in to look only: nothing can be changed.", rule="look")
 

@@ -32,6 +32,7 @@ class InboundNumber(Record, Audited):
 
     __tablename__ = "numbers"
     noun = "number"
+    lends = frozenset({"note"})
     __table_args__ = (
         sa.ForeignKeyConstraint(["extension_id", "tenant_id"], ["extensions.id", "extensions.tenant_id"]),
     )

@@ -28,6 +28,7 @@ class PhoneSystem(Record, Audited):
 
     __tablename__ = "phone_systems"
     noun = "phone system"
+    lends = frozenset({"name"})
     __table_args__ = (sa.UniqueConstraint("id", "tenant_id"), sa.UniqueConstraint("tenant_id", "slug"))
 
     tenant_id: Mapped[int] = mapped_column(Number, sa.ForeignKey("tenants.id"))
@@ -122,6 +123,7 @@ class Extension(Record, Audited):
 
     __tablename__ = "extensions"
     noun = "extension"
+    lends = frozenset({"name"})
     __table_args__ = (
         sa.ForeignKeyConstraint(["phone_system_id", "tenant_id"], ["phone_systems.id", "phone_systems.tenant_id"]),
         sa.ForeignKeyConstraint(["membership_id", "tenant_id"], ["memberships.id", "memberships.tenant_id"]),

@@ -25,6 +25,8 @@ class Playbook(Record, Audited):
 
     __tablename__ = "playbooks"
     noun = "playbook"
+    lends = frozenset({"title", "version", "discarded_at"})
+    lends_new = True
     __table_args__ = (sa.UniqueConstraint("id", "tenant_id"),)
 
     tenant_id: Mapped[int] = mapped_column(Number, sa.ForeignKey("tenants.id"))

@@ -21,8 +21,8 @@ from tenants.phones import Extension
 from tenants.reach import Extent, Reach
 from tenants.records import Audited, Number, Record
 from tenants.refusals import Conflict, Invalid, NotPermitted, OutOfReach
-from tenants.roles import Role
-from tenants.text import clean
+from tenants.roles import Permission, Role
+from tenants.text import REASON_LEAST, clean, reason_given
 from tenants.trail import numbered, record
 from tenants.tree import Tenant
 from tenants.verbs import Verb
@@ -59,6 +59,7 @@ class Recording(Record, Audited):
     __tablename__ = "recordings"
     noun = "recording"
     secret = frozenset({"notes", "party"})
+    lends = frozenset({"notes", "disposition"})
     __table_args__ = (
         sa.UniqueConstraint("tenant_id", "external_id"),
         sa.ForeignKeyConstraint(["extension_id", "tenant_id"], ["extensions.id", "extensions.tenant_id"]),
@@ -190,13 +191,30 @@ class Recording(Record, Audited):
             raise NotPermitted("Only its member or its own company decides whether it is private.", rule="private")
         await self._set(session, {"private": private})
 
-    async def reveal(self, session: AsyncSession, actor: Actor) -> None:
-        """Say that somebody above looks into a private one, before they are shown it. Never to who stands in."""
-        if actor.standing_in:
-            raise NotPermitted("A private recording is not shown to who stands in for somebody.", rule="private")
+    def revealable_to(self, actor: Actor) -> bool:
+        """Whether somebody may look into it at all: who edits recordings there, or stands in for whose it is."""
+        own = actor.standing_in and actor.standing.membership_id == self.membership_id
+        return not actor.look and (own or actor.may(Permission.EDIT_COMPANY_RECORDS))
+
+    async def reveal(
+        self, session: AsyncSession, actor: Actor, reason: str | None = None, *, requested: bool = False
+    ) -> None:
+        """Say that somebody looks into a private one, before they are shown it: from above, or standing in.
+
+        Who stands in confirms it for this one recording: a reason, and `requested`, that its person asked for it.
+        Raises Invalid for what is missing of these.
+        """
+        if not self.revealable_to(actor):
+            raise NotPermitted("This recording is private: you may not look into it.", rule="private")
         if not self.private:
             raise Conflict("This recording is not private.")
-        record(session, Verb.RECORDING_REVEALED, self)
+        if actor.standing_in:
+            reason = reason_given(reason or "", asked=True)
+            if reason is None:
+                raise Invalid(f"Say why in at least {REASON_LEAST} characters.", field="reason")
+            if not requested:
+                raise Invalid("Look into it only when you were asked to.", field="requested")
+        record(session, Verb.RECORDING_REVEALED, self, reason=reason)
         await session.flush()
 
     async def discard(self, session: AsyncSession, actor: Actor, now: datetime) -> None:

@@ -53,6 +53,11 @@ class Audited:
     """Columns that follow from something recorded elsewhere and so need no entry (path, last used)."""
     secret: ClassVar[frozenset[str]] = frozenset()
     """Columns whose values are never written down: an entry says only "changed"."""
+    lends: ClassVar[frozenset[str]] = frozenset()
+    """Columns that somebody who stands in may give another value. Any other would outlive them: a credential, a grant,
+    a destination, a place in the tree."""
+    lends_new: ClassVar[bool] = False
+    """Whether somebody who stands in may add one."""
 
     id: Mapped[int]
     __tablename__: str

@@ -24,6 +24,8 @@ class Team(Record, Audited):
 
     __tablename__ = "teams"
     noun = "team"
+    lends = frozenset({"name"})
+    lends_new = True
     __table_args__ = (sa.UniqueConstraint("id", "tenant_id"),)
 
     tenant_id: Mapped[int] = mapped_column(Number, sa.ForeignKey("tenants.id"))

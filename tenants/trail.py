@@ -5,7 +5,7 @@ the session knows, the entry is inserted on the same connection, and the thing p
 nobody spoke of stops the flush; a change that goes round the session is stopped by the database's triggers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -199,6 +199,7 @@ def write_entries(session: Session, context: UOWTransaction | None = None, insta
         raise Unrecorded(f"A change of {type(silent[0]).__name__} without its entry.")
     if sayings:
         _require_more_than_a_look(session, sayings)
+        _require_nothing_that_outlives(session, changed.values())
         _insert(session, sayings)
 
 
@@ -211,6 +212,42 @@ def _require_more_than_a_look(session: Session, sayings: list[Saying]) -> None:
     actor: Actor | None = session.info.get("actor")
     if actor is not None and actor.look and any(saying.verb not in LOOKING for saying in sayings):
         raise NotPermitted("You are signed in to look only: nothing can be changed.", rule="look")
+
+
+ENDS = ("discarded_at", "ended_at", "revoked_at", "left_at", "cancelled_at")
+"""The columns that say a record is over: an end leaves nothing behind, whoever brings it about."""
+
+
+def _require_nothing_that_outlives(session: Session, changed: Iterable[Audited]) -> None:
+    """Who stands in changes only what a record lends, adds only its kinds that are lent, and may end what there is.
+
+    The doors are closed before this. Here it is closed whichever door somebody came by, and for each field of a form.
+    """
+    actor: Actor | None = session.info.get("actor")
+    if actor is None or not actor.standing_in:
+        return
+    for row in changed:
+        if not (row.lends_new if row in session.new else _lent(row)):
+            raise NotPermitted("Stop impersonating first: this would outlive your standing in.", rule="outlives")
+
+
+def _lent(row: Audited) -> bool:
+    """Whether all that changes of a record is lent, or taken away, or goes with its end."""
+    state, taken = sa.inspect(row), {}
+    for column in state.mapper.column_attrs:
+        history = state.attrs[column.key].history
+        before, after = _before_and_after(history)
+        if history.has_changes() and before != after:
+            taken[column.key] = (before, after)
+    if any(key in ENDS and before is None for key, (before, _) in taken.items()):
+        return True
+    own = row.lends | row.derived | {"last_entry_id"}
+    return all(key in own or _taken_away(key, after) for key, (_, after) in taken.items())
+
+
+def _taken_away(key: str, after: Any) -> bool:
+    """Nothing, or no, in place of what was; unless it is the end of the record that goes."""
+    return key not in ENDS and (after is None or after is False)
 
 
 @event.listens_for(FencedSession, "before_commit")

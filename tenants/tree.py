@@ -56,6 +56,7 @@ class Tenant(Record, Audited, PolicyColumns):
     __tablename__ = "tenants"
     noun = "tenant"
     derived = frozenset({"path", "depth"})
+    lends = frozenset({"name", "zone"})
 
     parent_id: Mapped[int | None] = mapped_column(Number, sa.ForeignKey("tenants.id"))
     kind: Mapped[str] = mapped_column(sa.String(20))

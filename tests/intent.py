@@ -94,6 +94,8 @@ def always(*statuses: int, **more: Any) -> Line:
 KEEPS_RECORDS = ADMINS | SUPERVISORS
 NOT_THEIR_COMPANY = dict.fromkeys(("Ada", "Axel", "Nora", "Olaf", "Opal", "Amos", "Pia", "Paul"), 403)
 """They reach a company's recordings without being of those who run it, so they decide nothing about its privacy."""
+LOOKS_INTO_NONE = dict.fromkeys(("Axel", "Opal", "Amos", "Paul", "Bea", "Dan"), 403)
+"""They reach recordings without editing any; their own they need not look into."""
 OWN_HAND = {"Boris": 409}
 """Nobody closes their own organization."""
 NOT_THEIRS_TO_END = {"Axel": 403, "Amos": 403, "Bruno": 403}
@@ -390,8 +392,8 @@ PAGES = {
     "POST /recordings/{recording_id}/private": may(
         EVERYBODY, sent={"private": "1"}, also=ITS_SUBJECT, but=NOT_THEIR_COMPANY
     ),
-    "GET /recordings/{recording_id}/reveal": may(KEEPS_RECORDS),
-    "POST /recordings/{recording_id}/reveal": may(KEEPS_RECORDS, 409),
+    "GET /recordings/{recording_id}/reveal": may(EVERYBODY, also=ITS_SUBJECT, but=LOOKS_INTO_NONE),
+    "POST /recordings/{recording_id}/reveal": may(EVERYBODY, 409, also=ITS_SUBJECT, but=LOOKS_INTO_NONE),
     "POST /recordings/{recording_id}/discard": may(KEEPS_RECORDS),
     "GET /recordings/{recording_id}/history": may(READS_HISTORY),
     "GET /numbers": may(SEES),
@@ -471,6 +473,9 @@ PAGES = {
     "POST /email/confirm/{secret}": always(403, 410, path={"secret": "no-letter"}),
     "GET /email/agree/{secret}": always(410, path={"secret": "no-letter"}),
     "POST /email/agree/{secret}": always(403, 410, path={"secret": "no-letter"}),
+    # The mark in the address is the right, whoever comes with it
+    "GET /stop/{ticket}": always(404),
+    "POST /stop/{ticket}": always(404),
     "GET /setup": always(404),
     "POST /setup": always(403, 404),
     "GET /{rest}": always(404),
@@ -488,6 +493,7 @@ PROTOCOL = {
     "GET /oauth/userinfo": always(401),
     "POST /oauth/userinfo": always(401),
     "GET /oauth/acting": always(401),
+    "POST /oauth/acting": always(401),
     # Without a valid ID token it asks first, and signs nobody out.
     "GET /oauth/logout": always(200, 303),
     "POST /oauth/logout": always(200, 303),
@@ -502,6 +508,11 @@ OPEN = {
     "GET /healthz": always(200),
     "GET /readyz": always(200),
     "GET /static/{name}": always(200, path={"name": "app.css"}),
+    "GET /embed/acting.js": always(200),
+    "GET /embed/frame.js": always(200),
+    # Of no app, and with no hint
+    "GET /embed/frame": always(404),
+    "POST /embed/acting": always(400),
     "GET /brand/{name}": always(404, path={"name": "0123.css"}),
     "GET /brand/logo/{name}": always(404, path={"name": "0123.png"}),
     "GET /schema": always(200, 404),
@@ -513,3 +524,114 @@ OPEN = {
 }
 
 INTENT: Mapping[str, Line] = {**API, **PAGES, **PROTOCOL, **OPEN}
+
+OPEN_TO_STAND_INS = frozenset(
+    {
+        # What one sees, as the person: every page that is no account's and asks for nothing that would outlive it
+        "GET /",
+        "GET /home",
+        "GET /home/accesses",
+        "GET /find",
+        "GET /acting",
+        "GET /companies",
+        "GET /companies/{tenant_id}",
+        "GET /companies/{tenant_id}/extensions",
+        "GET /companies/{tenant_id}/phone-systems",
+        "GET /companies/{tenant_id}/history",
+        "GET /companies/{tenant_id}/branding",
+        "GET /companies/{tenant_id}/policy",
+        "GET /companies/{tenant_id}/siblings",
+        "GET /companies/{tenant_id}/suspensions",
+        "GET /companies/{tenant_id}/members",
+        "GET /companies/{tenant_id}/licences",
+        "GET /users",
+        "GET /users/{user_id}",
+        "GET /users/{user_id}/history",
+        "GET /users/{user_id}/security",
+        "GET /users/{user_id}/accesses",
+        "GET /users/{user_id}/bindings",
+        "GET /teams",
+        "GET /teams/{team_id}",
+        "GET /invitations",
+        "GET /invitations/{invitation_id}",
+        "GET /letters",
+        "GET /phone-systems",
+        "GET /phone-systems/{system_id}",
+        "GET /phone-systems/{system_id}/extensions",
+        "GET /phone-systems/{system_id}/history",
+        "GET /phone-systems/orphans",
+        "GET /extensions",
+        "GET /extensions/{extension_id}",
+        "GET /extensions/{extension_id}/history",
+        "GET /numbers",
+        "GET /numbers/{number_id}",
+        "GET /numbers/{number_id}/history",
+        "GET /recordings",
+        "GET /recordings/{recording_id}",
+        "GET /recordings/{recording_id}/history",
+        "GET /apps",
+        "GET /apps/{app_id}",
+        "GET /bindings",
+        "GET /bindings/{binding_id}",
+        "GET /resolve",
+        "GET /playbooks",
+        "GET /playbooks/{playbook_id}",
+        "GET /playbooks/{playbook_id}/compare",
+        "GET /history",
+        "GET /history/{entry_id}",
+        # Names and notes of what is there already, and what a company writes for itself
+        "GET /companies/{tenant_id}/edit",
+        "POST /companies/{tenant_id}/edit",
+        "GET /teams/new",
+        "POST /teams/new",
+        "POST /teams/{team_id}",
+        "POST /phone-systems/{system_id}",
+        "POST /extensions/{extension_id}",
+        "POST /numbers/{number_id}",
+        "POST /recordings/{recording_id}",
+        "GET /playbooks/new",
+        "POST /playbooks/new",
+        "GET /playbooks/{playbook_id}/edit",
+        "POST /playbooks/{playbook_id}/edit",
+        "POST /playbooks/{playbook_id}/restore",
+        "POST /playbooks/{playbook_id}/undiscard",
+        # What takes away and leaves nothing behind
+        "GET /companies/{tenant_id}/members/{membership_id}/end",
+        "POST /companies/{tenant_id}/members/{membership_id}/end",
+        "POST /teams/{team_id}/members/{membership_id}/remove",
+        "POST /teams/{team_id}/discard",
+        "POST /invitations/{invitation_id}/revoke",
+        "GET /phone-systems/{system_id}/discard",
+        "POST /phone-systems/{system_id}/discard",
+        "GET /extensions/{extension_id}/discard",
+        "POST /extensions/{extension_id}/discard",
+        "POST /extensions/{extension_id}/licences/{licence_id}/withdraw",
+        "POST /numbers/{number_id}/discard",
+        "POST /recordings/{recording_id}/discard",
+        "POST /playbooks/{playbook_id}/discard",
+        "POST /bindings/{binding_id}/release",
+        # With a confirmation of its own
+        "GET /recordings/{recording_id}/reveal",
+        "POST /recordings/{recording_id}/reveal",
+        # One profile is listed, and choosing another is refused by a rule of its own
+        "GET /account/profiles",
+        "POST /account/profiles",
+        # A start is refused by a rule of its own
+        "GET /impersonations/new",
+        "POST /impersonations",
+        # The ways out
+        "POST /impersonations/stop",
+        "POST /impersonations/over",
+        "POST /sign-out",
+        "GET /oauth/logout",
+        "POST /oauth/logout/confirmed",
+        # Whoever is signed in is led on, and an app that asks is answered
+        "GET /sign-in",
+        "GET /sign-in/{name}",
+        "GET /oauth/authorize",
+        "GET /{rest}",
+    }
+)
+"""What a page's cookie opens to somebody who stands in for its person, as far as rights are lent. All else is closed:
+what creates or widens a credential, a grant, a destination for data or calls, or a place in the tree; whose account it
+is; and, with each of these, the page that asks for it."""

@@ -99,7 +99,7 @@ async def create_extension(request: Asked, session: Session, data: JSONBody[NewE
     return await _reread(session, made.id)
 
 
-@alters("/extensions/{extension_id:int}", may=MANAGE, outlives=True, summary="Change an extension")
+@alters("/extensions/{extension_id:int}", may=MANAGE, outlives=False, summary="Change an extension")
 async def change_extension(
     request: Asked, session: Session, extension_id: PathId, data: JSONBody[ExtensionChange]
 ) -> ExtensionShape:
@@ -112,7 +112,7 @@ async def change_extension(
 
 
 @creates(
-    "/extensions/{extension_id:int}/discard", may=MANAGE, outlives=True, summary="Discard an extension", status=200
+    "/extensions/{extension_id:int}/discard", may=MANAGE, outlives=False, summary="Discard an extension", status=200
 )
 async def discard_extension(request: Asked, session: Session, extension_id: PathId) -> ExtensionShape:
     """Out of use: the number is free again, its licences end, and inbound numbers no longer ring there."""

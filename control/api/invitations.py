@@ -67,7 +67,7 @@ async def resend_invitation(request: Asked, session: Session, invitation_id: Pat
 
 
 @creates(
-    "/invitations/{invitation_id:int}/revoke", may=INVITE, outlives=True, summary="Revoke an invitation", status=200
+    "/invitations/{invitation_id:int}/revoke", may=INVITE, outlives=False, summary="Revoke an invitation", status=200
 )
 async def revoke_invitation(request: Asked, session: Session, invitation_id: PathId) -> InvitationShape:
     """Nobody can accept it any more."""

@@ -96,7 +96,7 @@ async def change_licence(
     return (await _shapes(session, [licence]))[0]
 
 
-@removes("/licences/{licence_id:int}", may=MANAGE, outlives=True, summary="Take a licence back")
+@removes("/licences/{licence_id:int}", may=MANAGE, outlives=False, summary="Take a licence back")
 async def withdraw_licence(request: Asked, session: Session, licence_id: PathId) -> None:
     """Nobody becomes app admin by that."""
     await (await _find(session, licence_id)).withdraw(session, request.user.now)

@@ -109,7 +109,7 @@ async def change_membership(
     return shape_membership(membership)
 
 
-@creates("/memberships/{membership_id:int}/discard", may=MANAGE, outlives=True, summary="End a membership", status=200)
+@creates("/memberships/{membership_id:int}/discard", may=MANAGE, outlives=False, summary="End a membership", status=200)
 async def discard_membership(request: Asked, session: Session, membership_id: PathId) -> MembershipShape:
     """Access through it goes at once: sign-ins, logins, keys and bindings end."""
     membership = await find_membership(session, membership_id)

@@ -101,7 +101,7 @@ async def add_number(request: Asked, session: Session, data: JSONBody[NewNumber]
     return await _reread(session, made.id)
 
 
-@alters("/numbers/{number_id:int}", may=MANAGE, outlives=True, summary="Route an inbound number, or note of it")
+@alters("/numbers/{number_id:int}", may=MANAGE, outlives=False, summary="Route an inbound number, or note of it")
 async def change_number(
     request: Asked, session: Session, number_id: PathId, data: JSONBody[NumberChange]
 ) -> NumberShape:
@@ -113,7 +113,9 @@ async def change_number(
     return await _reread(session, number.id)
 
 
-@creates("/numbers/{number_id:int}/discard", may=MANAGE, outlives=True, summary="Discard an inbound number", status=200)
+@creates(
+    "/numbers/{number_id:int}/discard", may=MANAGE, outlives=False, summary="Discard an inbound number", status=200
+)
 async def discard_number(request: Asked, session: Session, number_id: PathId) -> NumberShape:
     """Out of use; the record stays."""
     await (await find_number(session, number_id)).discard(session, request.user.now)

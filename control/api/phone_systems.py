@@ -91,7 +91,7 @@ async def create_phone_system(request: Asked, session: Session, data: JSONBody[N
     )
 
 
-@alters("/phone-systems/{system_id:int}", may=MANAGE, outlives=True, summary="Change a phone system")
+@alters("/phone-systems/{system_id:int}", may=MANAGE, outlives=False, summary="Change a phone system")
 async def change_phone_system(
     request: Asked, session: Session, system_id: PathId, data: JSONBody[PhoneSystemChange]
 ) -> PhoneSystemShape:
@@ -102,7 +102,7 @@ async def change_phone_system(
 
 
 @creates(
-    "/phone-systems/{system_id:int}/discard", may=MANAGE, outlives=True, summary="Discard a phone system", status=200
+    "/phone-systems/{system_id:int}/discard", may=MANAGE, outlives=False, summary="Discard a phone system", status=200
 )
 async def discard_phone_system(
     request: Asked, session: Session, system_id: PathId, data: JSONBody[PhoneSystemDiscard]

@@ -191,7 +191,10 @@ async def set_privacy(
     status=200,
 )
 async def reveal_recording(request: Asked, session: Session, recording_id: PathId) -> RevealedShape:
-    """All of a private one, for an admin above. That they looked is written down before they are answered."""
+    """All of a private one, for an admin above. That they looked is written down before they are answered.
+
+    Who stands in for somebody confirms each one on its own page in the panel.
+    """
     recording, actor = await find_recording(session, recording_id), acting(request)
     await recording.reveal(session, actor)
     return RevealedShape(_shape(recording, actor), Unmasked(recording.party, recording.notes))

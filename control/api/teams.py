@@ -8,6 +8,7 @@ from litestar.params import JSONBody
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bindings.recheck import recheck
 from control.api.doors import Asked, Session, acting, alters, creates, reads, removes
 from control.api.lists import Asking, page
 from control.api.shapes import Id, Listed, Named, PathId, Sent, Text, tenants_named
@@ -81,14 +82,14 @@ async def show_team(session: Session, team_id: PathId) -> TeamShape:
     return (await _shapes(session, [await find_team(session, team_id)]))[0]
 
 
-@creates("/teams", may=KEEP, outlives=True, summary="Make a team")
+@creates("/teams", may=KEEP, outlives=False, summary="Make a team")
 async def create_team(request: Asked, session: Session, data: JSONBody[NewTeam]) -> TeamShape:
     """A new team without members."""
     team = await Team.create(session, await find_tenant(session, data.tenant), data.name, request.user.now)
     return (await _shapes(session, [team]))[0]
 
 
-@alters("/teams/{team_id:int}", may=KEEP, outlives=True, summary="Rename a team")
+@alters("/teams/{team_id:int}", may=KEEP, outlives=False, summary="Rename a team")
 async def rename_team(request: Asked, session: Session, team_id: PathId, data: JSONBody[TeamChange]) -> TeamShape:
     """Another name."""
     team = await find_team(session, team_id)
@@ -96,11 +97,12 @@ async def rename_team(request: Asked, session: Session, team_id: PathId, data: J
     return (await _shapes(session, [team]))[0]
 
 
-@creates("/teams/{team_id:int}/discard", may=KEEP, outlives=True, summary="Discard a team", status=200)
+@creates("/teams/{team_id:int}/discard", may=KEEP, outlives=False, summary="Discard a team", status=200)
 async def discard_team(request: Asked, session: Session, team_id: PathId) -> TeamShape:
     """Nobody leads it any more; the record stays."""
     team = await find_team(session, team_id)
     await team.discard(session, request.user.now)
+    await recheck(session, await find_tenant(session, team.tenant_id), request.user.now)
     return (await _shapes(session, [team]))[0]
 
 
@@ -129,13 +131,16 @@ async def set_team_lead(
     """Lead, or no longer."""
     place = await find_place(session, team_id, membership_id)
     await place.set_lead(session, acting(request), lead=data.lead)
+    await recheck(session, await find_tenant(session, place.tenant_id), request.user.now)
     return (await _shapes(session, [await find_team(session, team_id)]))[0]
 
 
-@removes("/teams/{team_id:int}/members/{membership_id:int}", may=KEEP, outlives=True, summary="Take somebody out")
+@removes("/teams/{team_id:int}/members/{membership_id:int}", may=KEEP, outlives=False, summary="Take somebody out")
 async def remove_team_member(request: Asked, session: Session, team_id: PathId, membership_id: PathId) -> None:
     """Out of the team; they can be added again."""
-    await (await find_place(session, team_id, membership_id)).leave(session, request.user.now)
+    place = await find_place(session, team_id, membership_id)
+    await place.leave(session, request.user.now)
+    await recheck(session, await find_tenant(session, place.tenant_id), request.user.now)
 
 
 async def _shapes(session: AsyncSession, teams: Sequence[Team]) -> list[TeamShape]:

@@ -36,7 +36,7 @@ class Leaving:
     """Where to afterwards: the app's registered address, with the state."""
 
 
-@get(LOGOUT, may=ANYONE, outlives=False, include_in_schema=False)
+@get(LOGOUT, may=ANYONE, outlives=False, when_over=True, include_in_schema=False)
 async def logout(request: Asked) -> Response[Any]:
     """An app sends the browser here to have its login ended."""
     try:
@@ -64,7 +64,7 @@ async def logout_by_form(request: Asked) -> Response[Any]:
     return _gone(request, leaving)
 
 
-@post(f"{LOGOUT}/confirmed", may=SIGNED_IN, outlives=False, include_in_schema=False)
+@post(f"{LOGOUT}/confirmed", may=SIGNED_IN, outlives=False, leaves=True, when_over=True, include_in_schema=False)
 async def logout_confirmed(request: Asked) -> Response[Any]:
     """The person agreed: end this browser's logins at the app, or at every app when none was named."""
     form = await request.form()

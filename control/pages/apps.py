@@ -51,7 +51,7 @@ async def list_apps(request: Request[Visitor, Any, Any], session: AsyncSession) 
     )
 
 
-@get("/apps/new", may=Permission.MANAGE_APPS, outlives=False, proof=True, include_in_schema=False)
+@get("/apps/new", may=Permission.MANAGE_APPS, outlives=True, proof=True, include_in_schema=False)
 async def new_app(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
     """The form for a new one of the reader's own organization."""
     return await _new(request, session)
@@ -191,7 +191,7 @@ async def _show(
     )
 
 
-@get("/apps/{app_id:int}/secret", may=Permission.MANAGE_APPS, outlives=False, proof=True, include_in_schema=False)
+@get("/apps/{app_id:int}/secret", may=Permission.MANAGE_APPS, outlives=True, proof=True, include_in_schema=False)
 async def ask_secret(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template:
     """The question before a new secret: the old one ends."""
     app = await _own_app(session, app_id)
@@ -214,7 +214,7 @@ async def rotate_secret(request: Request[Visitor, Any, Any], session: AsyncSessi
     return await _told(request, session, app, await app.rotate_secret(session))
 
 
-@get("/apps/{app_id:int}/discard", may=Permission.MANAGE_APPS, outlives=False, proof=True, include_in_schema=False)
+@get("/apps/{app_id:int}/discard", may=Permission.MANAGE_APPS, outlives=True, proof=True, include_in_schema=False)
 async def ask_discard(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template:
     """The question before it: its client id has to be typed."""
     return _discard_form(request, await _own_app(session, app_id))
@@ -223,7 +223,7 @@ async def ask_discard(request: Request[Visitor, Any, Any], session: AsyncSession
 @post(
     "/apps/{app_id:int}/discard",
     may=Permission.MANAGE_APPS,
-    outlives=False,
+    outlives=True,
     proof=True,
     proof_at="/apps/{app_id}/discard",
     include_in_schema=False,

@@ -22,7 +22,7 @@ from tenants.tree import Scope, Tenant, find_tenant
 MANAGE = Permission.MANAGE_TENANTS
 
 
-@get("/companies/{tenant_id:int}/discard", may=MANAGE, outlives=False, include_in_schema=False)
+@get("/companies/{tenant_id:int}/discard", may=MANAGE, outlives=True, include_in_schema=False)
 async def ask_discard(request: Request[Visitor, Any, Any], session: Session, tenant_id: Id) -> Template:
     """The question, with what ends."""
     return await _form(request, session, await find_tenant(session, tenant_id))

@@ -82,7 +82,7 @@ def _cells(row: ExtensionRow) -> list[object]:
     ]
 
 
-@get("/extensions/new", may=Permission.MANAGE_PHONES, outlives=False, include_in_schema=False)
+@get("/extensions/new", may=Permission.MANAGE_PHONES, outlives=True, include_in_schema=False)
 async def new_extension(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
     """The form for a new number on `phone_system`; without one, the choice of it."""
     system_id = id_in(request.query_params, "phone_system")

@@ -13,7 +13,7 @@ from control.pages.sign_in import form
 from control.visitor import Visitor
 
 
-@get("/sign-in/{name:str}", may=ANYONE, outlives=True, include_in_schema=False)
+@get("/sign-in/{name:str}", may=ANYONE, outlives=False, include_in_schema=False)
 async def ask_layer(request: Request[Visitor, Any, Any], name: str) -> Response[Any]:
     """The form. Whoever is signed in and belongs here goes on; whoever is not of this place is asked who they are."""
     said = request.query_params

@@ -49,7 +49,7 @@ async def list_letters(request: Request[Visitor, Any, Any], session: Session) ->
     )
 
 
-@post("/letters/{letter_id:int}/try-again", may=MANAGE, outlives=False, include_in_schema=False)
+@post("/letters/{letter_id:int}/try-again", may=MANAGE, outlives=True, include_in_schema=False)
 async def try_again(request: Request[Visitor, Any, Any], session: Session, letter_id: Id) -> Response[Any]:
     """Do not wait for the next try of a letter that is under way anyway."""
     letter = await Letter.find(session, letter_id)

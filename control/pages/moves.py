@@ -24,7 +24,7 @@ from tenants.tree import PARENTS, Kind, Tenant, find_tenant
 CHOICES = 50
 
 
-@get("/companies/{tenant_id:int}/move", may=Permission.MANAGE_TENANTS, outlives=False, include_in_schema=False)
+@get("/companies/{tenant_id:int}/move", may=Permission.MANAGE_TENANTS, outlives=True, include_in_schema=False)
 async def ask_move(request: Request[Visitor, Any, Any], session: AsyncSession, tenant_id: Id) -> Template:
     """Where to; with `parent` chosen, what the move would do."""
     tenant, parent_id = await find_tenant(session, tenant_id), id_in(request.query_params, "parent")

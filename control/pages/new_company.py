@@ -25,7 +25,7 @@ ABOVE = tuple(kind for kind in Kind if any(kind in parents for parents in PARENT
 """The kinds of tenant that something may sit under."""
 
 
-@get("/companies/new", may=Permission.MANAGE_TENANTS, outlives=False, include_in_schema=False)
+@get("/companies/new", may=Permission.MANAGE_TENANTS, outlives=True, include_in_schema=False)
 async def new_company(request: Request[Visitor, Any, Any], session: Session) -> Template:
     """The form for a new one under `parent`; without one, with a choice of all that can have something under them."""
     parent_id = id_in(request.query_params, "parent")

@@ -38,7 +38,7 @@ class Outcome:
     why: str = ""
 
 
-@get("/numbers/lines", may=Permission.MANAGE_PHONES, outlives=False, include_in_schema=False)
+@get("/numbers/lines", may=Permission.MANAGE_PHONES, outlives=True, include_in_schema=False)
 async def ask_lines(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
     """The form for many numbers of `company`; without one, the choice of it."""
     tenant_id = id_in(request.query_params, "company")

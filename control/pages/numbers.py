@@ -116,7 +116,7 @@ def _cells(number: InboundNumber) -> list[object]:
     ]
 
 
-@get("/numbers/new", may=Permission.MANAGE_PHONES, outlives=False, include_in_schema=False)
+@get("/numbers/new", may=Permission.MANAGE_PHONES, outlives=True, include_in_schema=False)
 async def new_number(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
     """The form for a number of `company`; without one, the choice of it."""
     tenant_id = id_in(request.query_params, "company")
@@ -177,7 +177,7 @@ async def show_number(request: Request[Visitor, Any, Any], session: AsyncSession
     return await _show(request, session, await find_number(session, number_id))
 
 
-@post("/numbers/{number_id:int}", may=Permission.MANAGE_PHONES, outlives=True, include_in_schema=False)
+@post("/numbers/{number_id:int}", may=Permission.MANAGE_PHONES, outlives=False, include_in_schema=False)
 async def change_number(
     request: Request[Visitor, Any, Any], session: AsyncSession, number_id: Id
 ) -> Template | Redirect:

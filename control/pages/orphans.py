@@ -107,7 +107,7 @@ async def list_orphans(request: Request[Visitor, Any, Any], session: AsyncSessio
     )
 
 
-@get("/phone-systems/orphans/mend", may=Permission.MANAGE_PHONES, outlives=False, include_in_schema=False)
+@get("/phone-systems/orphans/mend", may=Permission.MANAGE_PHONES, outlives=True, include_in_schema=False)
 async def ask_mend(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
     """The question before it: which, and what will be done to them."""
     kind, only = _asked(request.query_params)

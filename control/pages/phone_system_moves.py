@@ -24,7 +24,7 @@ from tenants.tree import Tenant, find_tenant
 CHOICES = 50
 
 
-@get("/phone-systems/{system_id:int}/move", may=Permission.MANAGE_PHONES, outlives=False, include_in_schema=False)
+@get("/phone-systems/{system_id:int}/move", may=Permission.MANAGE_PHONES, outlives=True, include_in_schema=False)
 async def ask_move(request: Request[Visitor, Any, Any], session: AsyncSession, system_id: Id) -> Template:
     """Whose it becomes; with `owner` chosen, what the move would do."""
     system, owner_id = await find_phone_system(session, system_id), id_in(request.query_params, "owner")

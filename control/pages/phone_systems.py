@@ -61,7 +61,7 @@ async def list_phone_systems(request: Request[Visitor, Any, Any], session: Async
     )
 
 
-@get("/phone-systems/new", may=Permission.MANAGE_PHONES, outlives=False, include_in_schema=False)
+@get("/phone-systems/new", may=Permission.MANAGE_PHONES, outlives=True, include_in_schema=False)
 async def new_phone_system(request: Request[Visitor, Any, Any], session: AsyncSession) -> Template:
     """The form for a new one of `company`; without one, the choice of it."""
     tenant_id = id_in(request.query_params, "company")
@@ -115,7 +115,7 @@ async def show_phone_system(request: Request[Visitor, Any, Any], session: AsyncS
     return await _show(request, session, await find_phone_system(session, system_id))
 
 
-@post("/phone-systems/{system_id:int}", may=Permission.MANAGE_PHONES, outlives=True, include_in_schema=False)
+@post("/phone-systems/{system_id:int}", may=Permission.MANAGE_PHONES, outlives=False, include_in_schema=False)
 async def change_phone_system(
     request: Request[Visitor, Any, Any], session: AsyncSession, system_id: Id
 ) -> Template | Redirect:

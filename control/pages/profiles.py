@@ -30,7 +30,7 @@ async def choices(request: Request[Visitor, Any, Any]) -> Response[Any]:
     )
 
 
-@post("/account/profiles", may=SIGNED_IN, outlives=True, before_factor=True, include_in_schema=False)
+@post("/account/profiles", may=SIGNED_IN, outlives=False, before_factor=True, include_in_schema=False)
 async def choose(request: Request[Visitor, Any, Any], session: Session) -> Response[Any]:
     """Go on as the chosen one. While standing in there is one profile, and it cannot be changed."""
     visitor, fields = request.user, await read_fields(request)

@@ -27,7 +27,7 @@ from tenants.actor import Actor
 from tenants.people import find_membership
 from tenants.phones import find_extension
 from tenants.recordings import NOTES_LENGTH, Direction, Disposition, Recording, find_recording
-from tenants.refusals import Invalid, OutOfReach, Refusal
+from tenants.refusals import Invalid, NotPermitted, OutOfReach, Refusal
 from tenants.roles import Permission
 from tenants.tree import find_tenant
 from tenants.verbs import Verb
@@ -165,20 +165,45 @@ async def set_privacy(request: Request[Visitor, Any, Any], session: AsyncSession
     return see_other(request, f"/recordings/{call.id}", say=say)
 
 
-@get("/recordings/{recording_id:int}/reveal", may=EDIT, outlives=True, include_in_schema=False)
+@get("/recordings/{recording_id:int}/reveal", may=SIGNED_IN, outlives=False, reveals=True, include_in_schema=False)
 async def ask_reveal(request: Request[Visitor, Any, Any], session: AsyncSession, recording_id: Id) -> Template:
-    """The question before looking into a private one."""
-    call = await find_recording(session, recording_id)
-    title = speech(request)("Look into a private recording?")
-    crumbs = await _crumbs(session, call)
-    return page(request, "recordings/reveal.html", title=title, crumbs=crumbs, call=call)
+    """The question before looking into a private one; who stands in says besides why, and that they were asked to."""
+    return await _ask_reveal(request, session, await find_recording(session, recording_id))
 
 
-@post("/recordings/{recording_id:int}/reveal", may=EDIT, outlives=True, include_in_schema=False)
+async def _ask_reveal(
+    request: Request[Visitor, Any, Any],
+    session: AsyncSession,
+    call: Recording,
+    fields: Fields = UNTOUCHED,
+    refusal: Refusal | None = None,
+) -> Template:
+    actor = _actor(request)
+    if not call.revealable_to(actor):
+        raise NotPermitted("This recording is private: you may not look into it.", rule="private")
+    return page(
+        request,
+        "recordings/reveal.html",
+        status=refusal.status if refusal else 200,
+        title=speech(request)("Look into a private recording?"),
+        crumbs=await _crumbs(session, call),
+        call=call,
+        confirms=actor.standing_in,
+        person=actor.standing.shown_name,
+        fields=fields,
+        errors=errors_of(refusal),
+    )
+
+
+@post("/recordings/{recording_id:int}/reveal", may=SIGNED_IN, outlives=False, reveals=True, include_in_schema=False)
 async def reveal_recording(request: Request[Visitor, Any, Any], session: AsyncSession, recording_id: Id) -> Template:
     """All of it, on the page that answers and nowhere after; that they looked is written down before."""
-    call = await find_recording(session, recording_id)
-    await call.reveal(session, _actor(request))
+    call, fields = await find_recording(session, recording_id), await read_fields(request)
+    try:
+        said, requested = fields.text("reason"), fields.text("requested") == "1"
+        await call.reveal(session, _actor(request), said, requested=requested)
+    except Invalid as refusal:
+        return await _ask_reveal(request, session, call, fields, refusal)
     title, crumbs = speech(request)("A private recording"), await _crumbs(session, call)
     return page(request, "recordings/revealed.html", title=title, crumbs=crumbs, call=call)
 
@@ -218,7 +243,7 @@ async def _show(
         status=refusal.status if refusal else unseen.status,
         readable=readable,
         may_edit=edits and readable,
-        may_reveal=edits and not readable and not actor.standing_in,
+        may_reveal=not readable and call.revealable_to(actor) and call.discarded_at is None,
         may_set_private=call.belongs_to(actor) and call.discarded_at is None,
         most=NOTES_LENGTH,
         fields=fields,

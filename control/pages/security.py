@@ -52,7 +52,7 @@ async def tab(request: Request[Visitor, Any, Any], session: Session, user_id: Id
 @get(
     "/users/{user_id:int}/security/disable",
     may=Permission.MANAGE_PEOPLE,
-    outlives=False,
+    outlives=True,
     proof=True,
     include_in_schema=False,
 )

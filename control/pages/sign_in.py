@@ -35,7 +35,7 @@ from tenants.verbs import Verb
 EVERYWHERE = Reach.everywhere("sign-in")
 
 
-@get("/sign-in", may=ANYONE, outlives=True, include_in_schema=False)
+@get("/sign-in", may=ANYONE, outlives=False, include_in_schema=False)
 async def ask(request: Request[Visitor, Any, Any]) -> Response[Any]:
     """The form; whoever is signed in goes on, unless a fresh proof is asked for, or it is somebody else."""
     wanted, reauth, other = (request.query_params.get(name, "") for name in ("next", "reauth", "other"))

@@ -45,7 +45,7 @@ class Line:
     everything: int
 
 
-@get("/companies/{tenant_id:int}/suspend", may=Permission.MANAGE_TENANTS, outlives=False, include_in_schema=False)
+@get("/companies/{tenant_id:int}/suspend", may=Permission.MANAGE_TENANTS, outlives=True, include_in_schema=False)
 async def ask_suspend(request: Request[Visitor, Any, Any], session: AsyncSession, tenant_id: Id) -> Template:
     """The question, with what stops."""
     return await _form(request, session, await find_tenant(session, tenant_id))

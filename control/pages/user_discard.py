@@ -50,7 +50,7 @@ class Outcome:
     refused: list[tuple[str, str]]
 
 
-@get("/users/{user_id:int}/discard", may=Permission.MANAGE_PEOPLE, outlives=False, include_in_schema=False)
+@get("/users/{user_id:int}/discard", may=Permission.MANAGE_PEOPLE, outlives=True, include_in_schema=False)
 async def ask_one(request: Request[Visitor, Any, Any], session: Session, user_id: Id) -> Response[Any]:
     """The question before it: what ends with them."""
     user = await find_user(session, user_id)
@@ -80,7 +80,7 @@ async def undiscard(request: Request[Visitor, Any, Any], session: Session, user_
     return see_other(request, f"/users/{user.id}", say=said)
 
 
-@get("/users/discard", may=Permission.MANAGE_PEOPLE, outlives=False, include_in_schema=False)
+@get("/users/discard", may=Permission.MANAGE_PEOPLE, outlives=True, include_in_schema=False)
 async def ask_many(request: Request[Visitor, Any, Any], session: Session) -> Response[Any]:
     """The question for those ticked, or for all that the filters let through: who goes, what ends, who stays."""
     said, actor = request.query_params, acting(request)

@@ -108,6 +108,8 @@ class Who:
     key: str | None = None
     cookie: str | None = None
     csrf: str = ""
+    acting: str = ""
+    """What forms say of as whom their page was drawn, where that is somebody else."""
 
 
 @dataclass
@@ -152,6 +154,7 @@ class Scene:
         if who.cookie:
             headers["Cookie"] = f"{self.settings.cookie('sign-in')}={who.cookie}"
         form = {key: str(value) for key, value in sent.items()} | {"_csrf_token": who.csrf}
+        form |= {"_acting": who.acting} if who.acting else {}
         return await self.client.request(method, path, headers=headers, data=form if method == "POST" else None)
 
 

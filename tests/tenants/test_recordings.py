@@ -1,6 +1,7 @@
 """Call recordings: taken in once, noted by the company, and private ones nobody's business above it."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tenants.tree import Tenant
 from tests.cast import NOW, ORIGIN, Cast, house_work, work_as
 
 PRIVATE, OPEN = "bakery-2", "bakery-1"
+WHY = "asked me what was noted"
 
 
 @pytest.fixture(params=["sqlite"])
@@ -39,7 +41,7 @@ async def take_in(session: AsyncSession, cast: Cast, **other: Any) -> Recording:
 
 def standing_in(cast: Cast, name: str, subject: str) -> Actor:
     """Somebody who appears as somebody else."""
-    return Actor(cast.identity(name), cast.identity(subject), Via.IMPERSONATION, ORIGIN)
+    return Actor(cast.identity(name), cast.identity(subject), Via.IMPERSONATION, ORIGIN, stand_in_id=1)
 
 
 # Taking in
@@ -186,13 +188,47 @@ async def test_looking_into_a_private_one_is_written_down_first(store: Store, ca
     async with work_as(store, cast.actor("Amos")) as session:
         told = sa.select(Entry.actor_name).where(Entry.verb == "recording.revealed")
         assert list(await session.scalars(told)) == ["Olaf Olsen"]
-    actor = standing_in(cast, "Olaf", "Boris")
+
+
+@pytest.mark.parametrize(
+    ("who", "as_whom"), [("Olaf", "Boris"), ("Opal", "Boris"), ("Bruno", "Bea"), ("Olaf", "Bea")], ids=str
+)
+async def test_t55_who_stands_in_confirms_each_one_and_both_names_are_told(
+    store: Store, cast: Cast, who: str, as_whom: str
+) -> None:
+    """Why, and that the person asked for it: without either, nothing is shown. Whose it is, decide they never."""
+    actor = standing_in(cast, who, as_whom)
+    async with work_as(store, actor) as session:
+        call = await find_recording(session, cast.recordings[PRIVATE])
+        assert not call.readable_by(actor)
+        for reason, requested, field in ((None, True, "reason"), ("short", True, "reason"), (WHY, False, "requested")):
+            with pytest.raises(Invalid) as missing:
+                await call.reveal(session, actor, reason, requested=requested)
+            assert missing.value.field == field
+        with pytest.raises(NotPermitted):
+            await call.set_private(session, actor, False)
+        await call.reveal(session, actor, WHY, requested=True)
+        assert not call.readable_by(actor)
+    async with work_as(store, cast.actor("Boris")) as session:
+        told = (await session.scalars(sa.select(Entry).where(Entry.verb == "recording.revealed"))).one()
+        names = (cast.identity(who).name, cast.identity(as_whom).name)
+        assert (told.actor_name, told.subject_name, told.reason, told.stand_in_id) == (*names, WHY, 1)
+
+
+async def test_t55_nobody_looks_into_a_colleagues_as_somebody_who_could_not(store: Store, cast: Cast) -> None:
+    actor = standing_in(cast, "Olaf", "Amos")
     async with work_as(store, actor) as session:
         call = await find_recording(session, cast.recordings[PRIVATE])
         with pytest.raises(NotPermitted):
-            await call.reveal(session, actor)
+            await call.reveal(session, actor, WHY, requested=True)
+
+
+async def test_t54_t55_who_only_looks_never_looks_into_a_private_one(store: Store, cast: Cast) -> None:
+    actor = replace(standing_in(cast, "Olaf", "Bea"), look=True)
+    async with work_as(store, actor) as session:
+        call = await find_recording(session, cast.recordings[PRIVATE])
         with pytest.raises(NotPermitted):
-            await call.set_private(session, actor, False)
+            await call.reveal(session, actor, WHY, requested=True)
 
 
 async def test_a_discarded_one_changes_no_more(store: Store, cast: Cast) -> None:
