@@ -103,6 +103,16 @@ class User(Record, Audited):
         record(session, Verb.USER_CHANGED, self)
         await session.flush()
 
+    async def mute_notices(self, session: AsyncSession, actor: Actor, *, muted: bool) -> None:
+        """Want no letters about who stood in for them, or want them again. By themselves alone."""
+        if actor.standing_in or actor.true is None or actor.true.user_id != self.id:
+            raise NotPermitted("Only the person themselves turns these letters off or on.")
+        if muted == self.notices_muted:
+            return
+        self.notices_muted = muted
+        record(session, Verb.NOTICES_MUTED, self)
+        await session.flush()
+
     async def require_home(self, session: AsyncSession) -> None:
         """Their record is kept by who holds their home; NotPermitted elsewhere, where they are a guest."""
         if await session.get(Tenant, self.home_tenant_id) is None:
