@@ -34,10 +34,8 @@ async def recheck(session: AsyncSession, tenant: Tenant, now: datetime) -> int:
     live = live_ones(now).join(Tenant, Tenant.id == Impersonation.tenant_id)
     into = live.where(below(Tenant.path, tenant.path)).order_by(Impersonation.id)
     for row in (await session.scalars(into)).all():
-        over = row.over(now)
-        cause, at = over if over is not None else (await _against(session, row, now), now)
-        if cause is not None and await row.end(session, cause, now, at=at):
-            ended += over is None
+        cause = await _against(session, row, now)
+        ended += cause is not None and await row.end(session, cause, now)
     return ended + await _end_stale_logins(session, tenant, now)
 
 
