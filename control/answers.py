@@ -14,6 +14,8 @@ from control.speech import speech
 from control.visitor import Visitor
 from tenants.refusals import Conflict, Invalid, Refusal, TooMany
 
+PROGRAMS = ("/oauth/token", "/oauth/introspect", "/oauth/revoke", "/oauth/userinfo", "/oauth/acting", "/embed/acting")
+
 log = structlog.get_logger()
 
 TITLES = {
@@ -142,7 +144,7 @@ def answer(
 
 def wants_json(request: Request[Visitor, Any, Any]) -> bool:
     """Programs: the API and protocol paths, and whoever asks for JSON rather than a page."""
-    if request.url.path.startswith(("/api/", "/oauth/token", "/oauth/introspect", "/oauth/revoke", "/oauth/userinfo")):
+    if request.url.path.startswith(("/api/", *PROGRAMS)):
         return True
     accepted = request.headers.get("accept", "")
     return "json" in accepted and "text/html" not in accepted

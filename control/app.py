@@ -23,7 +23,7 @@ from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
 from sqlalchemy.exc import IntegrityError
 
-from control import answers, api, health, metrics, openid, pages, shell, static_files
+from control import answers, api, embed, health, metrics, openid, pages, shell, static_files
 from control.doors import ANYONE, check_every_door, door, session_of
 from control.house import Clock, House
 from control.logouts import telling
@@ -33,6 +33,7 @@ from control.pages import nowhere
 from control.reaping import reaping
 from control.settings import Settings
 from control.settling import settling
+from control.streams import leaving_in_time
 from control.visitor import FindVisitor
 from tenants.refusals import Refusal
 from tenants.store import Store
@@ -40,6 +41,9 @@ from tenants.store import Store
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 BODY = 2 * 1024 * 1024
 """The largest request body, in bytes."""
+
+EVENTS = b"text/event-stream; charset=utf-8"
+"""What a stream of events calls itself."""
 
 log = structlog.get_logger()
 
@@ -51,6 +55,7 @@ def routes() -> list[ControllerRouterHandler]:
         *metrics.ROUTES,
         *static_files.ROUTES,
         *openid.routes(),
+        *embed.ROUTES,
         *pages.routes(),
         *api.routes(),
         *nowhere.ROUTES,
@@ -71,7 +76,7 @@ def create_app(
     async def life(app: Litestar) -> AsyncIterator[None]:
         if isinstance(house.clock, Clock):
             await house.clock.set_by(house.store)
-        async with sending(house), settling(house), telling(house), reaping(house):
+        async with sending(house), settling(house), telling(house), reaping(house), leaving_in_time(house.streams):
             yield
         await house.store.close()
 
@@ -141,20 +146,23 @@ def _number_and_log(app: ASGIApp) -> ASGIApp:
         if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
-        number, begun, status = secrets.token_hex(8), time.perf_counter(), 0
+        number, begun, status, begun_after = secrets.token_hex(8), time.perf_counter(), 0, None
         scope["request_id"] = number  # type: ignore[typeddict-unknown-key]
 
         async def tell(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun_after
             if message["type"] == "http.response.start":
                 status = message["status"]
+                # A stream goes on for minutes: what took time is how long it was until it began.
+                if (b"content-type", EVENTS) in message["headers"]:
+                    begun_after = time.perf_counter() - begun
                 message["headers"] = [*message["headers"], (b"x-request-id", number.encode())]
             await send(message)
 
         try:
             await app(scope, receive, tell)
         finally:
-            visitor, seconds = scope.get("user"), time.perf_counter() - begun
+            visitor, seconds = scope.get("user"), begun_after or time.perf_counter() - begun
             identity = getattr(visitor, "identity", None)
             route = scope.get("path_template") or "unknown"
             metrics.count(str(scope.get("method")), route, status, seconds)

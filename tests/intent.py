@@ -221,6 +221,12 @@ API = {
     "GET /api/v1/bindings/{binding_id}": may(EVERYBODY, 200, also=ITS_SUBJECT),
     "POST /api/v1/bindings": may(STANDS_IN, 201, sent={"user": "$me", "extension": "$extension"}, but={"Bruno": 403}),
     "DELETE /api/v1/bindings/{binding_id}": may(EVERYBODY, 204, also=ITS_SUBJECT, but=NOT_THEIRS_TO_END),
+    "GET /api/v1/impersonations": may(EVERYBODY, 200),
+    "GET /api/v1/impersonations/{impersonation_id}": may(EVERYBODY, 200, also=ITS_SUBJECT),
+    "POST /api/v1/impersonations": may(
+        STANDS_IN, 201, sent={"membership": "$member", "reason": "Their calls do not ring", "app": "softphone"}
+    ),
+    "DELETE /api/v1/impersonations/{impersonation_id}": may(EVERYBODY, 204, also=ITS_SUBJECT, but=NOT_THEIRS_TO_END),
     "GET /api/v1/explain": may(SEES, 200, query="actor=$colleague&subject=$member&act=bind"),
     "GET /api/v1/resolve": may(STANDS_IN, 200, query="user=$user&app=softphone"),
     # What a company does when
@@ -435,6 +441,13 @@ PAGES = {
         STANDS_IN, path={"user_id": "$me"}, sent={"extension": "$extension"}, but={"Bruno": 403}
     ),
     "GET /resolve": may(STANDS_IN),
+    "GET /impersonations/new": may(STANDS_IN, 200, query="membership=$member"),
+    "POST /impersonations": may(STANDS_IN, 303, sent={"membership": "$member", "reason": "Their calls do not ring"}),
+    # Nobody stands in at their browser, and nothing of theirs has just ended
+    "POST /impersonations/stop": may(EVERYBODY, 409),
+    "POST /impersonations/over": may(EVERYBODY, 303),
+    # What one did is told to who did it, once it is over; this one goes on
+    "GET /impersonations/{impersonation_id}/done": may(EVERYBODY, only={}),
     # What a company does when
     "GET /playbooks": may(SEES),
     "GET /playbooks/new": may(EDITS_RECORDS),
@@ -487,6 +500,7 @@ PROTOCOL = {
     "GET /oauth/jwks": always(200),
     "GET /oauth/authorize": always(400),
     "POST /oauth/authorize": always(303, 400),
+    "POST /oauth/authorize/as": may(EVERYBODY, 400),
     "POST /oauth/token": always(400, 401),
     "POST /oauth/introspect": always(400, 401),
     "POST /oauth/revoke": always(400, 401),

@@ -260,5 +260,6 @@ ELSEWHERE = {
     "/email/confirm/{secret:str}": "looked at in test_letters.py",
     "/email/agree/{secret:str}": "looked at in test_letters.py",
     "/acting": "no page: asked by the script",
+    "/stop/{ticket:str}": "looked at in test_embed.py",
 }
 """Doors for browsers that are not in the table, and why."""
