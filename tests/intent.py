@@ -96,6 +96,8 @@ NOT_THEIR_COMPANY = dict.fromkeys(("Ada", "Axel", "Nora", "Olaf", "Opal", "Amos"
 """They reach a company's recordings without being of those who run it, so they decide nothing about its privacy."""
 LOOKS_INTO_NONE = dict.fromkeys(("Axel", "Opal", "Amos", "Paul", "Bea", "Dan"), 403)
 """They reach recordings without editing any; their own they need not look into."""
+FROM_ABOVE = dict.fromkeys(("Ada", "Nora", "Olaf", "Pia"), 403)
+"""From above a company's rules are only tightened; Boris is told that nothing of Bakery's is set."""
 OWN_HAND = {"Boris": 409}
 """Nobody closes their own organization."""
 NOT_THEIRS_TO_END = {"Axel": 403, "Amos": 403, "Bruno": 403}
@@ -299,6 +301,10 @@ PAGES = {
     "GET /companies/{tenant_id}/branding": may(SEES),
     "GET /companies/{tenant_id}/policy": may(SEES),
     "POST /companies/{tenant_id}/policy": may(ADMINS, sent={"ticket": "yes"}),
+    "POST /companies/{tenant_id}/policy/loosening": may(
+        ADMINS, 422, sent={"loose_stand_ins": "allowed"}, but=FROM_ABOVE
+    ),
+    "POST /companies/{tenant_id}/policy/loosening/cancel": may(ADMINS, 409),
     "POST /companies/{tenant_id}/branding": may(ADMINS, sent={"name": "Bread", "hue": "20"}),
     "POST /companies/{tenant_id}/branding/reset": may(ADMINS, sent={"part": "hue"}),
     "GET /companies/{tenant_id}/siblings": may(SEES),
@@ -633,7 +639,22 @@ OPEN_TO_STAND_INS = frozenset(
         # A start is refused by a rule of its own
         "GET /impersonations/new",
         "POST /impersonations",
+        # Who stands in for whom, and an end to it: nobody gains by one
+        "GET /impersonations",
+        "GET /impersonations/rows",
+        "GET /impersonations/live",
+        "GET /impersonations/{impersonation_id}",
+        "POST /impersonations/{impersonation_id}/end",
+        "GET /impersonations/end-all",
+        "POST /impersonations/end-all",
+        # An app asks who is there: the person at the browser proves it, and says as whom they go on
+        "GET /prove",
+        "POST /prove",
+        "POST /prove/passkey",
+        "POST /oauth/authorize/as",
         # The ways out
+        "GET /stop/{ticket}",
+        "POST /stop/{ticket}",
         "POST /impersonations/stop",
         "POST /impersonations/over",
         "POST /sign-out",

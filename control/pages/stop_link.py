@@ -36,7 +36,9 @@ async def ask(request: Asked, ticket: str) -> Response[Any]:
     return _shown(request, ticket, stand, stand.over(now))
 
 
-@post("/stop/{ticket:str}", may=ANYONE, outlives=False, csrf=False, when_over=True, include_in_schema=False)
+@post(
+    "/stop/{ticket:str}", may=ANYONE, outlives=False, csrf=False, leaves=True, when_over=True, include_in_schema=False
+)
 async def stop(request: Asked, ticket: str) -> Response[Any]:
     """End it. Its actor is led back to where it began, anybody else told that it is over."""
     visitor, number = request.user, _meant(request, ticket)

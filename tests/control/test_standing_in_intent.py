@@ -30,9 +30,18 @@ STARTS = frozenset({"GET /impersonations/new", "POST /impersonations"})
 REVEALS = frozenset({"GET /recordings/{recording_id}/reveal", "POST /recordings/{recording_id}/reveal"})
 """Closed to who only looks, whatever the method."""
 WAYS_OUT = frozenset(
-    {"POST /impersonations/stop", "POST /impersonations/over", "POST /sign-out", "POST /oauth/logout/confirmed"}
+    {
+        "POST /impersonations/stop",
+        "POST /impersonations/over",
+        "POST /stop/{ticket}",
+        "POST /sign-out",
+        "POST /oauth/logout/confirmed",
+        "POST /oauth/authorize/as",
+        "POST /prove",
+        "POST /prove/passkey",
+    }
 )
-"""Open to who only looks, too."""
+"""Open to who only looks, too: to leave, and to answer an app."""
 MANAGING = frozenset(
     {
         "GET /companies/{tenant_id}/edit",
