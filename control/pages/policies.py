@@ -1,6 +1,10 @@
-"""Policy: what a company asks of whoever stands in for its people, where each rule comes from, and tightening it."""
+"""Policy: what a company asks of whoever stands in for its people, where each rule comes from, and tightening it.
+
+Loosening it is asked for on the same page: control/pages/loosenings.py.
+"""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from litestar import Request, Response, get, post
@@ -15,10 +19,17 @@ from control.pages.parts.session import Session
 from control.shell import see_other
 from control.speech import speech
 from control.visitor import Visitor
+from tenants.loosenings import waiting_in
+from tenants.own_admins import SETTLED, is_own_admin
+from tenants.people import find_membership
 from tenants.protections import LEVELS, MOST, RULES, YES_NO, Rule, Word, rules_of, tighten
 from tenants.refusals import Invalid, Refusal
 from tenants.roles import Permission
 from tenants.tree import Tenant, find_tenant
+
+LOOSE = "loose_"
+"""What the fields of the form that loosens begin with: both forms stand on one page."""
+LOOSENED = tuple(f"{LOOSE}{name}{more}" for name in RULES for more in ("", "_none"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +41,21 @@ class ShownRule:
     tenant: Tenant | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Looser rules that were asked for: each with what it is and what it is to be."""
+
+    who: str
+    takes_effect_at: datetime
+    rules: list[tuple[Word, ...]]
+
+
 @get("/companies/{tenant_id:int}/policy", may=Permission.SEE_TENANTS, outlives=False, include_in_schema=False)
 async def show_policy(request: Request[Visitor, Any, Any], session: Session, tenant_id: Id) -> Response[Any]:
-    """Every rule in force here, who asks for it, and the form that tightens."""
-    return await _show(request, session, await find_tenant(session, tenant_id))
+    """Every rule in force here, who asks for it, the form that tightens, and what its own admins may loosen."""
+    said = request.query_params
+    fields = Fields({name: (said.get(name, ""),) for name in LOOSENED})
+    return await show(request, session, await find_tenant(session, tenant_id), fields)
 
 
 @post("/companies/{tenant_id:int}/policy", may=Permission.MANAGE_POLICY, outlives=True, include_in_schema=False)
@@ -41,25 +63,27 @@ async def tighten_policy(request: Request[Visitor, Any, Any], session: Session, 
     """Tighten what was chosen; first it is said how many bindings that would break, unless none."""
     tenant, fields = await find_tenant(session, tenant_id), await read_fields(request)
     try:
-        wanted = _wanted(fields)
+        wanted = wanted_in(fields)
         breaks = await what_breaks(session, tenant, wanted, request.user.now)
     except Invalid as refusal:
-        return await _show(request, session, tenant, fields, refusal)
+        return await show(request, session, tenant, fields, refusal)
     if breaks.bindings and fields.number("breaks") != breaks.bindings:
-        return await _show(request, session, tenant, fields, breaks=breaks)
+        return await show(request, session, tenant, fields, breaks=breaks)
     await tighten(session, tenant, wanted)
     await recheck(session, tenant, request.user.now)
     return see_other(request, f"/companies/{tenant.id}/policy", say=speech(request)("Saved."))
 
 
-def _wanted(fields: Fields) -> dict[str, Word]:
+def wanted_in(fields: Fields, prefix: str = "") -> dict[str, Word]:
     """The rules that were chosen; what was left as it is does not come along."""
     wanted: dict[str, Word] = {}
     for name in RULES:
-        typed = fields.text(name).strip()
-        if not typed:
+        typed = fields.text(f"{prefix}{name}").strip()
+        if fields.text(f"{prefix}{name}_none"):
+            wanted[name] = None
+        elif not typed:
             continue
-        if name in MOST:
+        elif name in MOST:
             wanted[name] = _cap(name, typed)
         else:
             wanted[name] = typed == "yes" if LEVELS[name] == YES_NO and typed in YES_NO else typed
@@ -74,15 +98,19 @@ def _cap(name: str, typed: str) -> int:
     return int(typed)
 
 
-async def _show(
+async def show(
     request: Request[Visitor, Any, Any],
     session: AsyncSession,
     tenant: Tenant,
     fields: Fields = UNTOUCHED,
     refusal: Refusal | None = None,
     breaks: Breaks | None = None,
+    *,
+    loosening: bool = False,
 ) -> Response[Any]:
-    actor = request.user.actor
+    """The page, with what was typed into one of its two forms: the one that loosens, or the one that tightens."""
+    actor, now = request.user.actor, request.user.now
+    errors = errors_of(refusal)
     rules = await rules_of(session, tenant)
     answer = await framed(
         request,
@@ -92,12 +120,26 @@ async def _show(
         "companies/policy.html",
         rules=[_shown(request.user, tenant, rule) for rule in rules],
         may_tighten=actor is not None and actor.may(Permission.MANAGE_POLICY) and tenant.discarded_at is None,
+        may_loosen=actor is not None and await is_own_admin(session, actor, tenant, now),
+        settled=SETTLED.days,
+        waiting=await _waiting(session, tenant),
         fields=fields,
-        errors=errors_of(refusal),
+        errors={} if loosening else errors,
+        loosening_errors={f"{LOOSE}{name}" if name else name: said for name, said in errors.items()}
+        if loosening
+        else {},
         breaks=breaks,
     )
     answer.status_code = refusal.status if refusal else 409 if breaks else 200
     return answer
+
+
+async def _waiting(session: AsyncSession, tenant: Tenant) -> Waiting | None:
+    row = await waiting_in(session, tenant.id)
+    if row is None:
+        return None
+    asker = await find_membership(session, row.asked_by_id)
+    return Waiting(asker.user.name, row.takes_effect_at, [(name, *change) for name, change in row.wanted.items()])
 
 
 def _shown(visitor: Visitor, tenant: Tenant, rule: Rule) -> ShownRule:

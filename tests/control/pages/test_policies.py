@@ -1,9 +1,16 @@
-"""Policy: every rule with who asks for it, tightened after a look at what that breaks, and never loosened here."""
+"""Policy: every rule with who asks for it, tightened after a look at what that breaks, loosened by its own a day on."""
+
+from typing import Any
 
 import pytest
 
+from control.writing.loosenings import settle_loosenings
+from tenants.letters import LetterKind
+from tenants.people import Membership
+from tenants.roles import Role
 from tenants.tree import Tenant
-from tests.cast import bind, house_work
+from tests.cast import bind, house_work, work_as
+from tests.control.pages.post import letters_to, newest_to
 from tests.control.pages.visit import Panel, choices, words
 
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -90,3 +97,128 @@ async def test_an_operator_looks_and_tightens_nothing(panel: Panel) -> None:
     assert (await opal.send(path, {"stand_ins": "never"})).status_code == 403
     elsa = await panel.visit("Elsa", policy(panel, "Zoo"))
     assert (await elsa.send(path, {"stand_ins": "never"})).status_code == 404
+
+
+# Loosening
+
+
+async def protected(panel: Panel, tenant: str = "Bakery", **rules: Any) -> str:
+    """A company that protects itself; returns its page."""
+    async with house_work(panel.store) as session:
+        row = await session.get_one(Tenant, panel.cast.tenant(tenant).id)
+        await row.change(session, **{f"policy_{rule}": value for rule, value in rules.items()})
+    return policy(panel, tenant)
+
+
+async def stands(panel: Panel) -> tuple[int, int | None]:
+    """Whether anybody may stand in at Bakery, and for how many days."""
+    async with house_work(panel.store) as session:
+        bakery = await session.get_one(Tenant, panel.cast.tenant("Bakery").id)
+        return bakery.policy_stand_ins, bakery.policy_binding_days
+
+
+async def test_boris_loosens_and_all_admins_of_bakery_are_told(panel: Panel) -> None:
+    path = await protected(panel, stand_ins=2, binding_days=7)
+    async with work_as(panel.store, panel.cast.actor("Boris"), panel.clock.now) as session:
+        bruno = await session.get_one(Membership, panel.cast.membership_id("Bruno"))
+        await bruno.change_role(session, panel.cast.actor("Boris"), Role.ADMIN, panel.clock.now)
+    boris = await panel.visit("Boris", path)
+    assert choices(boris.shown, "loose_stand_ins") == ["As it is", "Allowed", "With consent"]
+    await boris.follow(
+        await boris.send(f"{path}/loosening", {"loose_stand_ins": "allowed", "loose_binding_days_none": "1"})
+    )
+    said = words(boris.shown)
+    assert "Asked for. All admins of Bakery are told by letter" in said
+    assert "Boris Birch asked for this. It takes effect at 22 Nov, 09:00 London" in said
+    assert "Standing in for people was Never → now Allowed Longest binding was 7 days → now No limit" in said
+    for address in ("boris@bakery.example", "bruno@bakery.example"):
+        told = await newest_to(panel, address, LetterKind.LOOSENING_ASKED)
+        assert (told["who"], told["tenant"], told["until"]) == ("Boris Birch", "Bakery", "2026-11-22T09:00:00+00:00")
+        assert told["link"].endswith(path)
+        assert '"before": "never", "after": "allowed"' in told["rules"]
+    assert await letters_to(panel, "olaf@oak.example") == []
+    assert await stands(panel) == (2, 7)
+    panel.clock.pass_(hours=24)
+    for _ in range(2):
+        await settle_loosenings(panel.app.state.house, panel.clock.now)
+    assert await stands(panel) == (0, None)
+    kinds = [kind for kind, _ in await letters_to(panel, "bruno@bakery.example")]
+    assert kinds == [LetterKind.LOOSENING_ASKED, LetterKind.LOOSENING_APPLIED]
+
+
+async def test_olaf_loosens_nothing_of_bakerys_and_is_told_who_can(panel: Panel) -> None:
+    path = await protected(panel, stand_ins=2)
+    olaf = await panel.visit("Olaf", path)
+    assert "Only Bakery's own admins can loosen what it set for itself" in words(olaf.shown)
+    assert 'name="loose_stand_ins"' not in olaf.shown.text
+    refused = await olaf.send(f"{path}/loosening", {"loose_stand_ins": "allowed"})
+    assert refused.status_code == 403
+    assert "Only Bakery's own admins" in words(refused)
+    assert await stands(panel) == (2, None)
+
+
+async def test_whom_olaf_made_admin_yesterday_loosens_nothing_either(panel: Panel) -> None:
+    path = await protected(panel, stand_ins=2)
+    async with work_as(panel.store, panel.cast.actor("Olaf"), panel.clock.now) as session:
+        bruno = await session.get_one(Membership, panel.cast.membership_id("Bruno"))
+        await bruno.change_role(session, panel.cast.actor("Olaf"), Role.ADMIN, panel.clock.now)
+    panel.clock.pass_(days=1)
+    bruno_there = await panel.visit("Bruno", path)
+    assert 'name="stand_ins"' not in bruno_there.shown.text or "own admins" in words(bruno_there.shown)
+    assert 'name="loose_stand_ins"' not in bruno_there.shown.text
+    assert (await bruno_there.send(f"{path}/loosening", {"loose_stand_ins": "allowed"})).status_code == 403
+
+
+async def test_an_old_proof_is_asked_again_and_the_wish_is_as_it_was(panel: Panel) -> None:
+    path = await protected(panel, stand_ins=2)
+    boris = await panel.visit("Boris", path)
+    panel.clock.pass_(minutes=16)
+    sent = await boris.send(f"{path}/loosening", {"loose_stand_ins": "consent"})
+    assert sent.headers["location"].startswith("/prove?next=")
+    back = await boris.open(f"{path}?loose_stand_ins=consent")
+    assert '<option value="consent" selected>' in back.text
+    assert await letters_to(panel, "boris@bakery.example") == []
+
+
+@pytest.mark.parametrize("name", ["Boris", "Olaf"])
+async def test_it_is_cancelled_there_or_from_above(panel: Panel, name: str) -> None:
+    path = await protected(panel, stand_ins=2)
+    boris = await panel.visit("Boris", path)
+    await boris.send(f"{path}/loosening", {"loose_stand_ins": "allowed"})
+    other = await panel.visit(name, path)
+    await other.follow(await other.send(f"{path}/loosening/cancel"))
+    assert "Cancelled. The rules stay as they are." in words(other.shown)
+    assert (await other.send(f"{path}/loosening/cancel")).status_code == 409
+    panel.clock.pass_(hours=25)
+    await settle_loosenings(panel.app.state.house, panel.clock.now)
+    assert await stands(panel) == (2, None)
+
+
+async def test_an_operator_sees_that_it_waits_and_cancels_nothing(panel: Panel) -> None:
+    path = await protected(panel, stand_ins=2)
+    boris = await panel.visit("Boris", path)
+    await boris.send(f"{path}/loosening", {"loose_stand_ins": "allowed"})
+    opal = await panel.visit("Opal", path)
+    assert "Looser rules wait" in words(opal.shown)
+    assert "/loosening/cancel" not in opal.shown.text
+    assert (await opal.send(f"{path}/loosening/cancel")).status_code == 403
+    assert (await (await panel.visit("Elsa")).send(f"{path}/loosening/cancel")).status_code == 404
+
+
+async def test_nonsense_is_named_at_its_field_and_nothing_waits(panel: Panel) -> None:
+    path = await protected(panel, stand_ins=1, minutes=10)
+    boris = await panel.visit("Boris", path)
+    for wrong in ({"loose_stand_ins": "never"}, {"loose_minutes": "10"}, {"loose_minutes": "21"}, {}):
+        answer = await boris.send(f"{path}/loosening", wrong)
+        assert answer.status_code == 422
+        assert all(f'id="error-{name}"' in answer.text for name in wrong)
+    assert await letters_to(panel, "boris@bakery.example") == []
+
+
+async def test_what_oak_asks_for_is_not_offered_at_bakery(panel: Panel) -> None:
+    await protected(panel, "Oak", ticket=1)
+    path = await protected(panel, stand_ins=2)
+    boris = await panel.visit("Boris", path)
+    assert choices(boris.shown, "loose_ticket") == []
+    refused = await boris.send(f"{path}/loosening", {"loose_ticket": "no"})
+    assert (refused.status_code, "An organization above asks for this" in words(refused)) == (403, True)
