@@ -66,6 +66,16 @@ def clock_left(ends_at: datetime, now: datetime) -> str:
     return f"{seconds // 60}:{seconds % 60:02d}"
 
 
+def to_the_second(moment: datetime, zone: str, now: datetime | None = None, locale: str = "en") -> str:
+    """A moment for whoever counts seconds: "09:14:03" today, with its day otherwise."""
+    there = local(moment, zone)
+    clock = format_time(there, "medium", locale=locale_of(locale))
+    if now and there.date() == local(now, zone).date():
+        return clock
+    day = _date_words(there.date(), "yMMMd", locale)
+    return words(locale).gettext("%(day)s, %(time)s") % {"day": day, "time": clock}
+
+
 def when(
     moment: datetime,
     zone: str,

@@ -4,12 +4,16 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bindings.keys import KeyRing
+from bindings.tokens import Issuer
 from control.settings import Settings
+from control.streams import Streams
 from tenants.letters import Addressee, Letter, LetterKind
 from tenants.store import Store
 
@@ -42,6 +46,13 @@ class House:
     clock: Callable[[], datetime]
     posted: asyncio.Event = field(default_factory=asyncio.Event)
     """A letter was committed in this process: the sender looks."""
+    streams: Streams = field(default_factory=Streams)
+    """Answers of this process that go on for minutes."""
+
+    @cached_property
+    def issuer(self) -> Issuer:
+        """Who signs in this process: the panel's address, its keys and its database."""
+        return Issuer(self.settings.public_url, self.store, KeyRing(self.store, self.settings.secret_key))
 
     async def letter(
         self,

@@ -70,7 +70,13 @@ def dress(environment: Environment) -> None:
         place=_place,
     )
     environment.filters.update(
-        when=_when, until=_until, by_day=_by_day, number=_number, initials=initials, flip_sort=flip_sort
+        when=_when,
+        until=_until,
+        to_the_second=_to_the_second,
+        by_day=_by_day,
+        number=_number,
+        initials=initials,
+        flip_sort=flip_sort,
     )
 
 
@@ -143,6 +149,11 @@ def _when(context: Context, moment: datetime | None, named: bool = False, dated:
     if moment is None:
         return words(_language(context)).gettext("Never")
     return clock_words.when(moment, _zone(context), context.get("now"), _language(context), named, dated)
+
+
+@pass_context
+def _to_the_second(context: Context, moment: datetime) -> str:
+    return clock_words.to_the_second(moment, _zone(context), context.get("now"), _language(context))
 
 
 @pass_context

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from bindings.binding import Binding, Staleness, identity_of, open_bindings, staleness
 from bindings.impersonation import Impersonation
+from bindings.minting import stand_in_of
 from control.house import House
 from control.settings import Settings
 from tenants.actor import Actor, Identity, Origin, Via
@@ -59,6 +60,17 @@ class Visitor:
         return self.actor.apparent if self.actor else None
 
     @property
+    def oneself(self) -> Actor | None:
+        """The person at the browser as themselves, also while they stand in.
+
+        Only for what is nobody else's: to prove who they are, and to log in to an app as themselves.
+        """
+        actor = self.actor
+        if actor is None or actor.true is None or not actor.standing_in:
+            return actor
+        return Actor.of(actor.true, self.origin, sign_in_id=actor.sign_in_id, strong=actor.strong)
+
+    @property
     def acting_id(self) -> str:
         """Changes whenever the visitor appears as somebody else: forms carry it, a mismatch saves nothing."""
         if self.over is not None:
@@ -93,7 +105,34 @@ class FindVisitor(AbstractAuthenticationMiddleware):
         return AuthenticationResult(user=visitor, auth=taken)
 
 
+async def found_again(connection: ASGIConnection[Any, Any, Any, Any]) -> Visitor:
+    """Who is at this browser now, for an answer that goes on for minutes. It is no sign of life."""
+    house: House = connection.app.state.house
+    visitor = Visitor(connection.user.origin, house.clock())
+    await _look_up(house, visitor, connection)
+    return visitor
+
+
 async def _by_cookie(house: House, visitor: Visitor, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    await _look_up(house, visitor, connection)
+    sign_in, stand = visitor.sign_in, visitor.stand_in
+    if visitor.actor is None or sign_in is None:
+        return
+    if connection.route_handler.opt.get("bar", True):
+        house_actor, everywhere = Actor.house("door"), Reach.everywhere("door")
+        async with house.store.work(house_actor, everywhere, visitor.now, writes=False) as session:
+            await look_around(session, visitor)
+    # What the script asks for by itself is no sign that anybody is there.
+    if connection.route_handler.opt.get("quiet"):
+        return
+    if visitor.now - sign_in.last_seen_at > SEEN_EVERY:
+        await _touch(house, SignIn.__table__, sign_in.id, {"last_seen_at": visitor.now})
+    if stand is not None and (stand.seen_at is None or visitor.now - stand.seen_at > SEEN_EVERY):
+        await _touch(house, Impersonation.__table__, stand.id, {"seen_at": visitor.now})
+
+
+async def _look_up(house: House, visitor: Visitor, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """The sign-in of the cookie, the profile it is at, and as whom that appears."""
     secret = connection.cookies.get(house.settings.cookie("sign-in"))
     visitor.csrf_seed = connection.cookies.get(house.settings.cookie("visit"), "")
     if not secret:
@@ -106,15 +145,6 @@ async def _by_cookie(house: House, visitor: Visitor, connection: ASGIConnection[
         _sit_down(visitor, sign_in, await live_identities(bare, user_id=sign_in.user_id))
         if sign_in.impersonation_id is not None and visitor.actor is not None:
             await _stand_in(house, bare, visitor, sign_in.impersonation_id)
-    if visitor.actor is not None and connection.route_handler.opt.get("bar", True):
-        house_actor, everywhere = Actor.house("door"), Reach.everywhere("door")
-        async with house.store.work(house_actor, everywhere, visitor.now, writes=False) as session:
-            await look_around(session, visitor)
-    if visitor.actor is not None and visitor.now - sign_in.last_seen_at > SEEN_EVERY:
-        await _touch(house, SignIn.__table__, sign_in.id, {"last_seen_at": visitor.now})
-    stand = visitor.stand_in
-    if stand is not None and (stand.seen_at is None or visitor.now - stand.seen_at > SEEN_EVERY):
-        await _touch(house, Impersonation.__table__, stand.id, {"seen_at": visitor.now})
 
 
 _SIGNED_IN = sa.select(*SignIn.__table__.c).where(SignIn.__table__.c.token_hash == sa.bindparam("hash"))
@@ -189,6 +219,8 @@ async def look_around(session: AsyncSession, visitor: Visitor) -> None:
 
 async def _by_key(house: House, visitor: Visitor, authorization: str) -> None:
     scheme, _, secret = authorization.partition(" ")
+    if scheme.lower() == "bearer" and secret.count(".") == 2:
+        await _by_token(house, visitor, secret.strip())
     if scheme.lower() != "bearer" or not secret.strip().startswith(PREFIX):
         return
     async with house.store.work(Actor.house("door"), Reach.everywhere("door"), visitor.now, writes=False) as session:
@@ -206,6 +238,37 @@ async def _by_key(house: House, visitor: Visitor, authorization: str) -> None:
     visitor.actor = Actor.of(identities[0], visitor.origin, api_key_id=key.id, scopes=scopes)
     if key.last_used_at is None or visitor.now - key.last_used_at > SEEN_EVERY:
         await _touch(house, ApiKey.__table__, key.id, {"last_used_at": visitor.now})
+
+
+async def _by_token(house: House, visitor: Visitor, token: str) -> None:
+    """An exchanged token of the panel's API: the row says whether it goes on, then the guard."""
+    async with house.store.hot.connect() as bare:
+        stand = await stand_in_of(house.issuer, bare, token, visitor.now)
+        if stand is None:
+            return
+        true = await live_identities(bare, membership_id=stand.actor_membership_id)
+        over = stand.over(visitor.now)
+        refused, found = await stand.refused(bare, visitor.now)
+    party = found.facts.subject if found is not None else None
+    if over is not None or refused is not None or party is None or not true:
+        if stand.ended_at is None:
+            cause, at = over or (refused.rule if refused is not None else "live", visitor.now)
+            await end_where_it_is(house, stand.id, cause or "live", visitor.now, at)
+        return
+    subject = replace(identity_of(party), email=stand.subject_email)
+    visitor.identities = [subject]
+    visitor.actor = Actor(
+        true[0],
+        subject,
+        Via.TOKEN,
+        visitor.origin,
+        stand_in_id=stand.id,
+        scopes=frozenset({"read", "write"}),
+        strong=stand.strong,
+        look=stand.mode == "look",
+    )
+    if stand.seen_at is None or visitor.now - stand.seen_at > SEEN_EVERY:
+        await _touch(house, Impersonation.__table__, stand.id, {"seen_at": visitor.now})
 
 
 async def _touch(house: House, table: sa.Table, row_id: int, values: dict[str, Any]) -> None:

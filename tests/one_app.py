@@ -11,6 +11,7 @@ from litestar import Litestar
 from control.app import create_app
 from control.house import House
 from control.settings import Settings
+from control.streams import Streams
 from tenants.store import Store
 from tests.cast import Clock
 
@@ -20,7 +21,8 @@ def app_of(settings: Settings, store: Store, clock: Clock) -> Litestar:
     app = _made(settings.public_url)
     for kept in [name for name in app.state if name not in {"house", "shell"}]:
         del app.state[kept]
-    app.state.house = House(settings, store, lambda: clock.now)
+    # A stream that nobody reads ends with its first word.
+    app.state.house = House(settings, store, lambda: clock.now, streams=Streams(every=0.0, ticks=0))
     return app
 
 

@@ -21,6 +21,7 @@ from bindings.keys import KeyRing
 from control.app import create_app
 from control.house import House
 from control.settings import Settings
+from control.streams import Streams
 from control.visitor import Visitor
 from tenants.actor import Actor
 from tenants.api_keys import SCOPES, ApiKey
@@ -181,7 +182,7 @@ async def set_scene(url: str, cast: Cast, settings: Settings) -> tuple[Scene, Re
     await store.close()
     rehearsal = Rehearsal(url)
     app = create_app(settings, clock=lambda: NOW, store=rehearsal)
-    app.state.house = House(settings, rehearsal, lambda: NOW)
+    app.state.house = House(settings, rehearsal, lambda: NOW, streams=Streams(ticks=0))
     transport = httpx.ASGITransport(cast_type(Any, app))
     return Scene(app, httpx.AsyncClient(transport=transport, base_url=PANEL), settings, people, places), rehearsal
 

@@ -1,6 +1,6 @@
 """Bindings as pages show them: who becomes whom, at which apps, why, until when, and whether it still holds."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,7 +52,7 @@ async def shown(session: AsyncSession, bindings: Sequence[Binding], actor: Actor
     apps = await _apps_of(session, [binding.id for binding in bindings])
     user_ids = {binding.user_id for binding in bindings}
     seen = set(await session.scalars(sa.select(User.id).where(User.id.in_(user_ids))))
-    fellows = await _fellow_operators(session, bindings, actor)
+    fellows = await fellow_operators(session, {binding.membership_id for binding in bindings}, actor)
     rows = []
     for binding in bindings:
         stale = await staleness(session, binding, now) if binding.ended_at is None else None
@@ -94,10 +94,12 @@ def _endable(binding: Binding, actor: Actor, fellows: set[int]) -> bool:
     return actor.may(Permission.END_STAND_INS) and (admin or binding.membership_id in fellows)
 
 
-async def _fellow_operators(session: AsyncSession, bindings: Sequence[Binding], actor: Actor) -> set[int]:
-    """Those of these bindings' memberships whose bindings an operator of the same organization may end."""
+async def fellow_operators(session: AsyncSession, members: Collection[int], actor: Actor) -> set[int]:
+    """Those of these memberships whose stand-ins an operator of the same organization may end."""
+    if actor.standing.role is not Role.OPERATOR:
+        return set()
     fellows = sa.select(Membership.id).where(
-        Membership.id.in_({binding.membership_id for binding in bindings}),
+        Membership.id.in_(members),
         Membership.tenant_id == actor.standing.tenant_id,
         Membership.role == Role.OPERATOR.value,
     )
@@ -131,3 +133,9 @@ async def apps_of(session: AsyncSession, binding: Binding) -> list[App] | None:
 def may_bind(actor: Actor | None) -> bool:
     """Whether the reader has what seed 000 calls Admin Access: a supervisor impersonates, but never binds."""
     return actor is not None and actor.may(Permission.STAND_IN) and actor.standing.role is not Role.SUPERVISOR
+
+
+async def newest_bindings(session: AsyncSession, actor: Actor, now: datetime, limit: int = 8) -> list[ShownBinding]:
+    """The newest open bindings in reach."""
+    newest = sa.select(Binding).where(Binding.ended_at.is_(None)).order_by(Binding.id.desc()).limit(limit)
+    return await shown(session, list(await session.scalars(newest)), actor, now)
