@@ -1,12 +1,14 @@
 """Hand-off: how an impersonation is opened at an app, in a new tab, by a code that is good once and for a minute."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.apps import App, origin_of
 from bindings.codes import HANDOFF, Code
-from bindings.impersonation import Impersonation
+from bindings.impersonation import LONGEST, Impersonation
 from bindings.login import (
     Asked,
     Because,
@@ -20,11 +22,50 @@ from bindings.login import (
     seen_at,
 )
 from tenants.actor import Actor, Identity
+from tenants.people import Membership
 from tenants.refusals import Conflict, NotPermitted
 from tenants.sign_in import SignIn
+from tenants.tree import ancestors
 
 SCOPE = "openid profile email"
 """What an app is told at a hand-off, which it did not ask for itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """An app that takes a hand-off. `barred` is why it cannot be opened as this subject; None where it can."""
+
+    app: App
+    barred: str | None
+
+
+async def openings(
+    session: AsyncSession, actor: Actor, subject: Membership, extension_id: int | None, now: datetime
+) -> list[Opening]:
+    """The apps of the subject's own organization and of those above that an impersonation can be opened at.
+
+    `subject` has its user and tenant loaded.
+    """
+    if actor.true is None:
+        return []
+    owners = [each.id for each in await ancestors(session, subject.tenant.path)]
+    apps = (
+        sa.select(App)
+        .where(App.tenant_id.in_(owners), App.handoff_uri.is_not(None), App.discarded_at.is_(None))
+        .order_by(App.name, App.id)
+    )
+    # What one would be, for the rules to look at; it is never added to the session.
+    stand = Impersonation(
+        subject_membership_id=subject.id,
+        subject_name=subject.user.name,
+        extension_id=extension_id,
+        ends_at=now + LONGEST,
+    )
+    found = []
+    for app in await session.scalars(apps):
+        outcome = await seen_through(session, stand, actor.true, app)
+        found.append(Opening(app, outcome.sentence if isinstance(outcome, Notice) else None))
+    return found
 
 
 async def seen_through(session: Asked, stand: Impersonation, actor: Identity, app: App) -> Granted | Notice:

@@ -1,7 +1,7 @@
 """Rehearsals: what a stand-in or a login would come to now, without doing it."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -64,6 +64,10 @@ class Rehearsed:
 
     refused: Refused | None
     """The rule that refuses however the form is filled in; None where it can be begun."""
+    by_consent: bool
+    """It is refused, and would not be with the subject's consent."""
+    closed: bool
+    """The subject's organization is suspended: there is nothing to be done there but to look."""
     policy: Policy
     gains: list[Permission]
     loses: list[Permission]
@@ -92,8 +96,11 @@ async def rehearse(session: AsyncSession, actor: Actor, subject: Membership, now
         raise OutOfReach
     own = live_ones(now).where(Impersonation.user_id == who.user_id, Impersonation.kind == "impersonation")
     policy, longest = found.facts.policy, int(LONGEST.total_seconds() // 60)
+    refused = judge(found.facts)
     return Rehearsed(
-        judge(found.facts),
+        refused,
+        refused is not None and judge(replace(found.facts, consented=True)) is None,
+        found.facts.subject is not None and found.facts.subject.closed,
         policy,
         *exchanged(who.role, Role(subject.role)),
         (await session.scalars(own)).one_or_none(),

@@ -45,6 +45,7 @@ class LetterKind(StrEnum):
     ACCESS_DIGEST = "access_digest"
     LOOSENING_ASKED = "loosening_asked"
     LOOSENING_APPLIED = "loosening_applied"
+    MANY_COMPANIES = "many_companies"
 
 
 REQUIRED: dict[LetterKind, frozenset[str]] = {
@@ -63,6 +64,7 @@ REQUIRED: dict[LetterKind, frozenset[str]] = {
     LetterKind.ACCESS_DIGEST: frozenset({"link", "tenant", "accesses"}),
     LetterKind.LOOSENING_ASKED: frozenset({"link", "who", "tenant", "rules", "until"}),
     LetterKind.LOOSENING_APPLIED: frozenset({"link", "tenant", "rules"}),
+    LetterKind.MANY_COMPANIES: frozenset({"who", "count", "tenant"}),
 }
 """The words each kind of letter cannot be written without; `Letter.put` asks for them.
 
@@ -73,7 +75,7 @@ REQUIRED: dict[LetterKind, frozenset[str]] = {
   the *new* address.
 - `role`: the role's value ("admin"); `extension`: its number and system as a sentence shows them ("201, Bakery PBX").
 - `what`: for factors "totp", "passkey", "recovery_codes" or a name in plain words ("the passkey “Laptop”"); for
-  `app_changed` the fields that changed, in plain words. `app`: the app's name.
+  `app_changed` the fields that changed, in plain words. `app`: the app's name. `count`: how many, in digits.
 - `accesses`, `rules`: lists in JSON (LISTS): `[{"who", "organization", "via", "at", "reason"}]`, each `at` a moment as
   `until` is; `[{"name", "before", "after"}]` in the words that rules are set with.
 """
@@ -90,6 +92,7 @@ WELCOME: dict[LetterKind, frozenset[str]] = {
     LetterKind.FACTORS_RESET: frozenset({"tenant", "link"}),
     LetterKind.BINDING_PROPOSED: frozenset({"until", "reason"}),
     LetterKind.APP_CHANGED: frozenset({"link"}),
+    LetterKind.MANY_COMPANIES: frozenset({"link"}),
 }
 """The words a kind of letter uses where they are there. `who` is for what somebody else did to the reader's account."""
 

@@ -128,6 +128,8 @@ def field_labels(locale: str) -> Mapping[str, str]:
         "login_uri": _("Login address"),
         "redirect_uris": _("Redirect addresses"),
         "post_logout_redirect_uris": _("Addresses after logout"),
+        "handoff_uri": _("Hand-off address"),
+        "backchannel_logout_uri": _("Logout notice address"),
         "first_party": _("First party"),
         "scopes": _("Scopes"),
         "expires_at": _("Expires"),
@@ -186,6 +188,7 @@ def detail_labels(locale: str) -> Mapping[str, str]:
         "team": _("team %(value)s"),
         "format": _("as %(value)s"),
         "filters": _("filters: %(value)s"),
+        "companies": _("companies: %(value)s"),
         "impersonations": _("impersonations ended: %(value)s"),
         "logins": _("logins ended: %(value)s"),
     }

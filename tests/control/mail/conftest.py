@@ -32,6 +32,7 @@ WORDS = {
     "extension": "201, Bakery PBX",
     "email": "bea@new.example",
     "what": "totp",
+    "count": "10",
     "app": "Softphone",
     "organization": "Oak Telecom",
     "accesses": '[{"who": "Olaf Oak", "organization": "Oak Telecom", "via": "impersonation", "at": '
