@@ -147,7 +147,7 @@ async def deliveries(session: AsyncSession, which: sa.ColumnElement[bool], most:
     wanted = (
         sa.select(Login, App.name)
         .join(App, App.id == Login.app_id)
-        .where(which, Login.tell, Login.ended_at.is_not(None))
+        .where(which, _ASKED_FOR, Login.ended_at.is_not(None))
         .order_by(Login.ended_at.desc(), Login.id)
         .limit(most)
     )

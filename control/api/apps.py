@@ -14,6 +14,7 @@ from control.api.doors import Asked, Session, acting, alters, creates, reads
 from control.api.licences import find_product
 from control.api.lists import Asking, page
 from control.api.shapes import Address, Id, Listed, Named, PathId, Sent, Text, given, refer, tenants_named
+from control.writing.apps import ADDRESSES, require_sendable
 from tenants.phones import Product
 from tenants.refusals import NotPermitted, OutOfReach
 from tenants.roles import Permission
@@ -21,8 +22,6 @@ from tenants.text import clean
 from tenants.tree import Tenant, find_tenant
 
 MANAGE, SEE = Permission.MANAGE_APPS, Permission.SEE_APPS
-ADDRESSES = frozenset({"redirect_uris", "post_logout_redirect_uris", "login_uri"})
-
 Addresses = Annotated[list[Address], Meta(max_length=50)]
 
 
@@ -41,6 +40,8 @@ class AppShape(Struct, kw_only=True):
     login_uri: str | None
     redirect_uris: list[str]
     post_logout_redirect_uris: list[str]
+    handoff_uri: str | None
+    backchannel_logout_uri: str | None
     first_party: bool
     created_at: datetime
     discarded_at: datetime | None
@@ -49,7 +50,10 @@ class AppShape(Struct, kw_only=True):
 
 
 class NewApp(Sent):
-    """A client to register. `tenant` owns it, your own when it is left out; `fallback` is a client id."""
+    """A client to register. `tenant` owns it, your own when it is left out; `fallback` is a client id.
+
+    At `handoff_uri` an impersonation is opened in a new tab; at `backchannel_logout_uri` it is told of logouts.
+    """
 
     name: Text
     redirect_uris: Addresses
@@ -61,6 +65,8 @@ class NewApp(Sent):
     fallback: Text | None = None
     login_uri: Address | None = None
     post_logout_redirect_uris: Addresses = field(default_factory=list)
+    handoff_uri: Address | None = None
+    backchannel_logout_uri: Address | None = None
     tenant: Id | None = None
 
 
@@ -75,6 +81,8 @@ class AppChange(Sent):
     redirect_uris: Addresses | UnsetType = UNSET
     post_logout_redirect_uris: Addresses | UnsetType = UNSET
     login_uri: Address | UnsetType | None = UNSET
+    handoff_uri: Address | UnsetType | None = UNSET
+    backchannel_logout_uri: Address | UnsetType | None = UNSET
 
 
 @reads("/apps", may=SEE, summary="List the apps in reach")
@@ -99,6 +107,9 @@ async def show_app(session: Session, app_id: PathId) -> AppShape:
 async def register_app(request: Asked, session: Session, data: JSONBody[NewApp]) -> AppShape:
     """A new client; for a web app with its secret, shown once."""
     actor = acting(request)
+    if data.backchannel_logout_uri is not None:
+        settings = request.app.state.house.settings
+        require_sendable(settings, data.backchannel_logout_uri, "backchannel_logout_uri")
     owner = await find_tenant(session, data.tenant if data.tenant is not None else actor.standing.tenant_id)
     app, secret = await App.register(
         session,
@@ -115,6 +126,8 @@ async def register_app(request: Asked, session: Session, data: JSONBody[NewApp])
         fallback=await known_client(session, data.fallback) if data.fallback is not None else None,
         login_uri=data.login_uri,
         post_logout_redirect_uris=data.post_logout_redirect_uris,
+        handoff_uri=data.handoff_uri,
+        backchannel_logout_uri=data.backchannel_logout_uri,
     )
     return await _shape(session, app, secret)
 
@@ -123,7 +136,7 @@ async def register_app(request: Asked, session: Session, data: JSONBody[NewApp])
 async def change_app(request: Asked, session: Session, app_id: PathId, data: JSONBody[AppChange]) -> AppShape:
     """Its name, product and needs. Addresses ask for a fresh proof of who changes them, which no key can give."""
     app, fields = await _own(session, app_id), given(data)
-    moved = sorted(name for name in ADDRESSES & fields.keys() if fields[name] != getattr(app, name))
+    moved = sorted(name for name in fields.keys() & set(ADDRESSES) if fields[name] != getattr(app, name))
     if moved:
         raise NotPermitted(
             f"A key cannot change {', '.join(moved)}: that asks for a fresh sign-in. Do it on the app's page.",
@@ -202,6 +215,8 @@ async def _shapes(session: AsyncSession, apps: Sequence[App]) -> list[AppShape]:
             login_uri=app.login_uri,
             redirect_uris=app.redirect_uris,
             post_logout_redirect_uris=app.post_logout_redirect_uris,
+            handoff_uri=app.handoff_uri,
+            backchannel_logout_uri=app.backchannel_logout_uri,
             first_party=app.first_party,
             created_at=app.created_at,
             discarded_at=app.discarded_at,

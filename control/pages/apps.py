@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bindings.apps import TYPES, App, find_app
 from control.pages.parts.asked import words_in
 from control.pages.parts.crumbs import crumbs_to
+from control.pages.parts.deliveries import deliveries_of
 from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
 from control.pages.parts.history import past_of
@@ -18,7 +19,7 @@ from control.paging import page_of
 from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
-from control.writing.apps import ADDRESSES, tell_app_changed
+from control.writing.apps import ADDRESSES, require_sendable, tell_app_changed
 from tenants.phones import Product
 from tenants.refusals import Conflict, Invalid, NotPermitted, OutOfReach, Refusal
 from tenants.roles import Permission
@@ -87,6 +88,8 @@ async def register_app(request: Request[Visitor, Any, Any], session: AsyncSessio
             fallback=await _fallback(session, fields),
             login_uri=fields.text("login_uri").strip() or None,
             post_logout_redirect_uris=_lines(fields, "post_logout_redirect_uris"),
+            handoff_uri=fields.text("handoff_uri").strip() or None,
+            backchannel_logout_uri=_told_at(request, fields),
         )
     except (Invalid, Conflict) as refusal:
         return await _new(request, session, fields, refusal)
@@ -138,6 +141,8 @@ async def change_app(request: Request[Visitor, Any, Any], session: AsyncSession,
             "redirect_uris": addresses,
             "post_logout_redirect_uris": _lines(fields, "post_logout_redirect_uris"),
             "login_uri": fields.text("login_uri").strip() or None,
+            "handoff_uri": fields.text("handoff_uri").strip() or None,
+            "backchannel_logout_uri": _told_at(request, fields),
         }
         unseen = await unseen_changes(session, request.user, app, fields, wanted)
         if unseen.lines:
@@ -183,6 +188,7 @@ async def _show(
         fallback=await session.get(App, app.fallback_id) if app.fallback_id else None,
         may_change=_may_manage(request.user) and owner is not None and app.discarded_at is None,
         fresh=_fresh(request.user),
+        deliveries=await deliveries_of(request, session, app_id=app.id),
         past=await past_of(request, session, "apps", app.id) if reads and owner else None,
         fields=fields,
         typed=fields is not UNTOUCHED,
@@ -282,6 +288,14 @@ async def _fallback(session: AsyncSession, fields: Fields) -> App | None:
 def _lines(fields: Fields, name: str) -> list[str]:
     """The addresses of a field of several lines."""
     return [line.strip() for line in fields.text(name).splitlines() if line.strip()]
+
+
+def _told_at(request: Request[Visitor, Any, Any], fields: Fields) -> str | None:
+    """Where it wants to be told of logouts: an address that we would send to."""
+    address = fields.text("backchannel_logout_uri").strip()
+    if address:
+        require_sendable(request.app.state.house.settings, address, "backchannel_logout_uri")
+    return address or None
 
 
 def _may_manage(visitor: Visitor) -> bool:

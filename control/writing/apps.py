@@ -1,4 +1,4 @@
-"""Letters about apps: where one sends people has changed, and everybody whose people use it is told."""
+"""Where apps send people, and where they are told things: checked, and everybody whose people use one is told."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -9,12 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bindings.app_use import tenants_using, who_speaks_for
 from bindings.apps import App
 from control.house import House
+from control.outbound import NotDelivered, Outbound
+from control.settings import Settings
 from control.words import words
 from control.writing.resets import reader
 from tenants.actor import Actor
 from tenants.letters import LetterKind
+from tenants.refusals import Invalid
 
-ADDRESSES = ("redirect_uris", "post_logout_redirect_uris", "login_uri")
+ADDRESSES = ("redirect_uris", "post_logout_redirect_uris", "login_uri", "handoff_uri", "backchannel_logout_uri")
+"""What leads people, codes or messages elsewhere: changed with a fresh proof, and told to who uses the app."""
 MOST = 200
 """Tenants that one change is told to: it is one transaction, and somebody waits for it."""
 
@@ -46,6 +50,14 @@ async def tell_app_changed(
     return len(speakers)
 
 
+def require_sendable(settings: Settings, address: str, field: str) -> None:
+    """Raises Invalid for an address that nothing would be sent to, as far as it says so itself (no name is asked)."""
+    try:
+        Outbound(loopback=settings.on_this_machine).check(address)
+    except NotDelivered:
+        raise Invalid("Nothing is sent to this address: use https:// and a public host.", field=field) from None
+
+
 def _named(field: str, locale: str) -> str:
     """An address of an app, as a sentence names it."""
     _ = words(locale).gettext
@@ -53,4 +65,6 @@ def _named(field: str, locale: str) -> str:
         "redirect_uris": _("where a login leads"),
         "post_logout_redirect_uris": _("where a logout leads"),
         "login_uri": _("where a login begins"),
+        "handoff_uri": _("where an impersonation is opened"),
+        "backchannel_logout_uri": _("where the app is told of logouts"),
     }[field]

@@ -211,6 +211,10 @@ def _indexes() -> None:
     _where("ix_logins_impersonation", "logins", ["impersonation_id"], "impersonation_id IS NOT NULL")
     # What apps are yet to be told of; those that asked not to be told are not in it.
     _where("ix_logins_to_tell", "logins", ["tell_at", "id"], "ended_at IS NOT NULL AND tell AND told_at IS NULL")
+    # And what they were told, for the pages of apps and bindings.
+    told = "ended_at IS NOT NULL AND tell"
+    _where("ix_logins_told", "logins", ["app_id", "ended_at"], told)
+    _where("ix_logins_told_binding", "logins", ["binding_id"], f"{told} AND binding_id IS NOT NULL")
     _where("ix_logins_run_out", "logins", ["ends_at"], "ended_at IS NULL AND ends_at IS NOT NULL")
     _where("ix_consents_live", "consents", ["tenant_id"], "revoked_at IS NULL")
     _where("ix_break_glasses_live", "break_glasses", ["subject_membership_id"], live)

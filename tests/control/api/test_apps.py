@@ -74,6 +74,36 @@ async def test_a_key_renames_an_app_and_leaves_its_addresses(api: Api) -> None:
     assert (moved.status_code, moved.json()["rule"]) == (403, "proof")
 
 
+async def test_an_app_says_where_it_is_opened_and_told_of_logouts(api: Api) -> None:
+    olaf = await api.as_("Olaf")
+    addresses = {
+        "handoff_uri": "https://phone.oak.example/handoff",
+        "backchannel_logout_uri": "https://phone.oak.example/logged-out",
+    }
+    made = (await olaf.post("/apps", {**PHONE, **addresses})).json()
+    assert {name: made[name] for name in addresses} == addresses
+    for name in addresses:
+        moved = await olaf.patch(f"/apps/{made['id']}", {name: None})
+        assert (moved.status_code, moved.json()["rule"]) == (403, "proof")
+    same = await olaf.patch(f"/apps/{made['id']}", addresses)
+    assert same.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "uri"),
+    [
+        ("handoff_uri", "https://elsewhere.example/handoff"),
+        ("backchannel_logout_uri", "https://10.0.0.7/logged-out"),
+        ("backchannel_logout_uri", "https://169.254.169.254/latest"),
+        ("backchannel_logout_uri", "http://phone.oak.example/"),
+        ("backchannel_logout_uri", "com.oak.phone:/logout"),
+    ],
+)
+async def test_an_address_that_is_not_its_own_or_nobodys_is_refused(api: Api, name: str, uri: str) -> None:
+    refused = await (await api.as_("Olaf")).post("/apps", {**PHONE, name: uri})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, name)
+
+
 async def test_a_discarded_app_is_nobodys_fallback(api: Api) -> None:
     olaf = await api.as_("Olaf")
     made = (await olaf.post("/apps", {**PHONE, "client_id": "oak-phone"})).json()

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from bindings.apps import App
 from bindings.login import Login
 from tests.cast import house_work
 from tests.control.mail.conftest import Outbox
@@ -35,6 +36,12 @@ async def logged_in(outbox: Outbox, name: str, tenant: str, days_ago: int, app: 
         )
 
 
+async def address_of(panel: Panel, name: str) -> str:
+    """An address of the softphone as it stands."""
+    async with house_work(panel.store, panel.clock.now) as session:
+        return getattr(await session.get_one(App, panel.cast.app_id("softphone")), name) or ""
+
+
 async def change(panel: Panel, **fields: str) -> Visit:
     """Ada changes the softphone on its page."""
     ada = await panel.visit("Ada", f"/apps/{panel.cast.app_id('softphone')}")
@@ -43,6 +50,8 @@ async def change(panel: Panel, **fields: str) -> Visit:
         "redirect_uris": "http://softphone.localhost:8001/callback",
         "post_logout_redirect_uris": "http://softphone.localhost:8001/",
         "login_uri": "http://softphone.localhost:8001/login",
+        "handoff_uri": await address_of(panel, "handoff_uri"),
+        "backchannel_logout_uri": await address_of(panel, "backchannel_logout_uri"),
     } | fields
     await ada.follow(await ada.send(f"/apps/{panel.cast.app_id('softphone')}", said))
     return ada
@@ -66,6 +75,16 @@ async def test_the_admins_of_who_uses_it_are_told_and_nobody_else(
     said = " ".join(part(office.came[0], "plain").split())
     assert "changed the app Softphone, which people of your organization use: where a login begins." in said
     assert f"/apps/{panel.cast.app_id('softphone')}" in said
+
+
+async def test_who_is_told_of_logouts_from_now_on_is_told_as_well(
+    panel: Panel, outbox: Outbox, office: PostOffice
+) -> None:
+    await logged_in(outbox, "Bea", "Bakery", 3)
+    await change(panel, backchannel_logout_uri="https://elsewhere.example/logout", handoff_uri="")
+    await outbox.send()
+    said = " ".join(part(office.one(), "plain").split())
+    assert "where an impersonation is opened, where the app is told of logouts" in said
 
 
 async def test_a_new_name_is_nobodys_business(panel: Panel, outbox: Outbox, office: PostOffice) -> None:
