@@ -1,4 +1,4 @@
-"""Consenting: what a window of consent means to those who stand in, when it is opened by digits and taken back."""
+"""Consenting: a window opened by digits, and what becomes of those who stand in when a window or a glass is closed."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -9,6 +9,7 @@ from bindings.facts import fetch_facts
 from bindings.guard import Act, judge
 from bindings.recheck import recheck
 from tenants.actor import Actor
+from tenants.break_glasses import BreakGlass
 from tenants.consents import Consent, spoken
 from tenants.people import Membership
 from tenants.policy import StandIns
@@ -67,4 +68,11 @@ async def revoke_consent(session: AsyncSession, actor: Actor, consent: Consent, 
     """Take a window back; whoever stands in by it does so no longer."""
     await consent.revoke(session, actor, now)
     tenant = await session.get_one(Tenant, consent.tenant_id)
+    await recheck(session, tenant, now)
+
+
+async def end_glass(session: AsyncSession, actor: Actor, glass: BreakGlass, now: datetime) -> None:
+    """Close a broken glass; whoever stands in by it does so no longer."""
+    await glass.end(session, actor, now)
+    tenant = await session.get_one(Tenant, glass.tenant_id)
     await recheck(session, tenant, now)

@@ -76,8 +76,8 @@ SELECT p.*, w.*, at.name AS a_place, at.kind AS a_kind, at.path AS a_path,
            AND (c.operator_id = p.a_id
                 OR (c.operator_id IS NULL AND c.to_tenant_id IN (p.a_tenant, p.sp_tenant)))) AS consented_until,
        (SELECT MAX(g.ends_at) FROM break_glasses g
-         WHERE g.subject_membership_id = p.s_id AND g.asked_by_id = p.a_id AND g.approved_at IS NOT NULL
-           AND g.ended_at IS NULL) AS broken_until
+         WHERE g.subject_membership_id = p.s_id AND g.asked_by_id = p.a_id AND p.a_role = 'admin'
+           AND g.approved_at IS NOT NULL AND g.ended_at IS NULL) AS broken_until
   FROM parties p CROSS JOIN wants w
   JOIN tenants at ON at.id = p.a_tenant
   LEFT JOIN tenants pt ON pt.id = p.p_tenant

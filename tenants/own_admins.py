@@ -55,6 +55,19 @@ async def _stands_alone(session: AsyncSession, membership_id: int, tenant_id: in
     return True
 
 
+async def appointed_by(session: AsyncSession, membership_id: int, now: datetime) -> set[int]:
+    """Who gave somebody their role within 30 days, who gave those theirs, and so on: memberships."""
+    found: set[int] = set()
+    row = await _appointment(session, membership_id)
+    while row is not None and row.role_given_at is not None and row.role_given_at > now - SETTLED:
+        giver = row.role_given_by_id
+        if giver is None or giver in found:
+            break
+        found.add(giver)
+        row = await _appointment(session, giver)
+    return found
+
+
 async def _appointment(session: AsyncSession, membership_id: int) -> Any:
     # Whoever appointed them may lie above the reader, and may have left since.
     rows = Membership.__table__
