@@ -19,6 +19,7 @@ from control.doors import ANYONE
 from control.looks import STATIC
 from control.openid.acting import note_page, said_of
 from control.openid.issuer import UNCACHED, form_fields, house_of, rejection
+from control.shell import policy
 from control.visitor import Visitor
 
 Asked = Request[Visitor, Any, Any]
@@ -55,6 +56,8 @@ async def _framed(answer: Response[Any]) -> Response[Any]:
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-store",
+        # Where there is no such app: nobody frames the page that says so.
+        "Content-Security-Policy": policy(),
         # So that a page may show it that is isolated from others (COEP).
         "Cross-Origin-Resource-Policy": "cross-origin",
         "Cross-Origin-Embedder-Policy": "require-corp",
@@ -78,14 +81,14 @@ async def frame(request: Asked, client_id: str = "") -> Template:
     origins = _origins(app) if app is not None else []
     if app is None or not origins:
         raise NotFoundException
-    policy = (
+    framed_by = (
         "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
         f"require-trusted-types-for 'script'; trusted-types 'none'; frame-ancestors {' '.join(origins)}"
     )
     return Template(
         "embed/frame.html",
         context={"client_id": app.client_id, "origins": origins},
-        headers={"Content-Security-Policy": policy},
+        headers={"Content-Security-Policy": framed_by},
         media_type=MediaType.HTML,
     )
 
