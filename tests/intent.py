@@ -76,6 +76,8 @@ class Line:
     only: Mapping[str, People] | None = None
     """Who reaches it, where those of the company's line do not."""
     but: Mapping[str, int] = field(default_factory=dict)
+    turned: int = 403
+    """The status of those whose role may not."""
     always: frozenset[int] | None = None
     """For everybody, strangers as well: the route checks its own credentials, or needs none."""
     stranger: frozenset[int] | None = None
@@ -115,6 +117,8 @@ API = {
     "PUT /api/v1/tenants/{tenant_id}/logo": may(ADMINS, 422),
     "DELETE /api/v1/tenants/{tenant_id}/logo": may(ADMINS, 204),
     "GET /api/v1/tenants/{tenant_id}/policy": may(SEES, 200),
+    "GET /api/v1/tenants/{tenant_id}/loosening": may(SEES, 404),
+    "DELETE /api/v1/tenants/{tenant_id}/loosening": may(ADMINS, 409),
     "POST /api/v1/tenants/{tenant_id}/suspension": may(ADMINS, 201, sent={"reason": "unpaid since May"}, but=OWN_HAND),
     "DELETE /api/v1/tenants/{tenant_id}/suspension": may(ADMINS, 409),
     "GET /api/v1/tenants/{tenant_id}/suspensions": may(SEES, 200),
@@ -229,6 +233,12 @@ API = {
         STANDS_IN, 201, sent={"membership": "$member", "reason": "Their calls do not ring", "app": "softphone"}
     ),
     "DELETE /api/v1/impersonations/{impersonation_id}": may(EVERYBODY, 204, also=ITS_SUBJECT, but=NOT_THEIRS_TO_END),
+    # The token API
+    "GET /api/sys/users/impersonate": may(ADMINS | OPERATORS, 200, query="coworkerId=$member", turned=401),
+    "GET /api/public/coworkers/{coworker_id}/impersonate": may(STANDS_IN, 200, path={"coworker_id": "$member"}),
+    "POST /api/sys/users/exchange": always(401, sent={"token": "x"}),
+    "GET /api/public/coworkers/profiles": may(EVERYBODY, 200),
+    "PUT /api/public/coworkers/profiles/current": may(EVERYBODY, 200, 404, sent={"id": 1}),
     "GET /api/v1/explain": may(SEES, 200, query="actor=$colleague&subject=$member&act=bind"),
     "GET /api/v1/resolve": may(STANDS_IN, 200, query="user=$user&app=softphone"),
     # What a company does when
@@ -447,6 +457,16 @@ PAGES = {
         STANDS_IN, path={"user_id": "$me"}, sent={"extension": "$extension"}, but={"Bruno": 403}
     ),
     "GET /resolve": may(STANDS_IN),
+    "GET /impersonations": may(SEES),
+    "GET /impersonations/rows": may(SEES),
+    "GET /impersonations/live": may(SEES, 200),
+    "GET /impersonations/{impersonation_id}": may(EVERYBODY, also=ITS_SUBJECT),
+    "POST /impersonations/{impersonation_id}/end": may(EVERYBODY, also=ITS_SUBJECT, but=NOT_THEIRS_TO_END),
+    "GET /impersonations/end-all": may(STANDS_IN, query="tenant=$tenant"),
+    "POST /impersonations/end-all": may(STANDS_IN, sent={"tenant": "$tenant"}),
+    # The platform's admins alone, and what is typed is wrong
+    "GET /impersonations/stop-the-world": may(frozenset({"Ada"}), 200),
+    "POST /impersonations/stop-the-world": may(frozenset({"Ada"}), 422, sent={"slug": "wrong"}),
     "GET /impersonations/new": may(STANDS_IN, 200, query="membership=$member"),
     "POST /impersonations": may(STANDS_IN, 303, sent={"membership": "$member", "reason": "Their calls do not ring"}),
     # Nobody stands in at their browser, and nothing of theirs has just ended
