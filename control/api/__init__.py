@@ -14,9 +14,11 @@ from control.api import (
     entries,
     explain,
     extensions,
+    impersonations,
     invitations,
     letters,
     licences,
+    loosenings,
     looks,
     me,
     memberships,
@@ -30,6 +32,7 @@ from control.api import (
     suspensions,
     teams,
     tenants,
+    token_api,
     users,
     ways_in,
 )
@@ -39,7 +42,7 @@ from tenants.refusals import Invalid, OutOfReach
 
 NOUNS = {
     "me": me.ROUTES,
-    "tenants": [*tenants.ROUTES, *suspensions.ROUTES, *moves.ROUTES, *looks.ROUTES],
+    "tenants": [*tenants.ROUTES, *suspensions.ROUTES, *moves.ROUTES, *looks.ROUTES, *loosenings.ROUTES],
     "users": [*users.ROUTES, *new_users.ROUTES, *ways_in.ROUTES],
     "invitations": invitations.ROUTES,
     "letters": letters.ROUTES,
@@ -54,6 +57,7 @@ NOUNS = {
     "playbooks": playbooks.ROUTES,
     "apps": apps.ROUTES,
     "bindings": bindings.ROUTES,
+    "impersonations": impersonations.ROUTES,
     "explain": explain.ROUTES,
     "entries": entries.ROUTES,
 }
@@ -69,7 +73,8 @@ def routes() -> list[ControllerRouterHandler]:
             exception_handlers={ValidationException: not_valid, RecursionError: too_deep},
             security=[{"bearer": []}],
             include_in_schema=True,
-        )
+        ),
+        Router("/", route_handlers=token_api.ROUTES, security=[{"bearer": []}], include_in_schema=True),
     ]
 
 
