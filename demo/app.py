@@ -16,6 +16,7 @@ from litestar.template.config import TemplateConfig
 from litestar.types import Message, Scope
 
 from demo import pages
+from demo.backchannel import backchannel_logout
 from demo.problems import show_problem
 from demo.provider import Provider
 from demo.relying_party import Registration, RelyingParty
@@ -51,6 +52,7 @@ def make_apps(
             pages.check_again,
             pages.callback,
             pages.logout,
+            backchannel_logout,
             pages.style,
             pages.icon,
         ],

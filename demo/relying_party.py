@@ -213,7 +213,7 @@ class RelyingParty:
         token = _text(tokens, "id_token")
         if token is None:
             raise AnswerRejectedError("The panel gave no ID token.")
-        keys = await self.provider.keys(_key_id(token), now)
+        keys = await self.provider.keys(key_id(token), now)
         claims = read_id_token(token, keys, issuer=self.provider.issuer, client_id=self.registration.client_id, now=now)
         # Where the ID token names the access token it came with, it has to be that one (OIDC Core 3.1.3.8).
         half = hashlib.sha256(tokens["access_token"].encode()).digest()[:16]
@@ -274,7 +274,7 @@ def _lifetime(tokens: Json) -> float:
     return float(told) if isinstance(told, int | float) else 60.0
 
 
-def _key_id(token: str) -> str | None:
+def key_id(token: str) -> str | None:
     """The key that the token says it was signed with; only used to look it up."""
     try:
         head = token.split(".", 1)[0]

@@ -74,6 +74,12 @@ class Spells:
         self._spells[name] = spell
         return name
 
+    def end_login(self, sid: str) -> None:
+        """The panel ended this login, in whichever browser it is."""
+        for spell in self._spells.values():
+            if spell.login is not None and spell.login.sid == sid:
+                spell.end()
+
     def rename(self, name: str, spell: Spell) -> str:
         """A new name for a spell that now means more: a name planted before the login is worth nothing."""
         self._spells.pop(name, None)

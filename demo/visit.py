@@ -9,6 +9,7 @@ from litestar.exceptions import HTTPException
 from litestar.response import Redirect, Template
 from litestar.status_codes import HTTP_303_SEE_OTHER
 
+from demo.logout_token import Logouts
 from demo.relying_party import RelyingParty
 from demo.spells import Spell, Spells
 
@@ -28,6 +29,7 @@ class App:
     port: int
     party: RelyingParty
     spells: Spells = field(default_factory=Spells)
+    logouts: Logouts = field(default_factory=Logouts)
 
     @property
     def host(self) -> str:
