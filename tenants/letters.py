@@ -46,6 +46,8 @@ class LetterKind(StrEnum):
     LOOSENING_ASKED = "loosening_asked"
     LOOSENING_APPLIED = "loosening_applied"
     MANY_COMPANIES = "many_companies"
+    GLASS_BROKEN = "glass_broken"
+    GLASS_BROKEN_FOR = "glass_broken_for"
 
 
 REQUIRED: dict[LetterKind, frozenset[str]] = {
@@ -65,6 +67,8 @@ REQUIRED: dict[LetterKind, frozenset[str]] = {
     LetterKind.LOOSENING_ASKED: frozenset({"link", "who", "tenant", "rules", "until"}),
     LetterKind.LOOSENING_APPLIED: frozenset({"link", "tenant", "rules"}),
     LetterKind.MANY_COMPANIES: frozenset({"who", "count", "tenant"}),
+    LetterKind.GLASS_BROKEN: frozenset({"link", "who", "approver", "tenant", "until"}),
+    LetterKind.GLASS_BROKEN_FOR: frozenset({"link", "who", "approver", "subject", "tenant", "until"}),
 }
 """The words each kind of letter cannot be written without; `Letter.put` asks for them.
 
@@ -73,6 +77,7 @@ REQUIRED: dict[LetterKind, frozenset[str]] = {
   address takes effect by itself.
 - `who`, `inviter`: the name of the person who did it; `organization`: theirs; `tenant`: the company's name; `email`:
   the *new* address.
+- `approver`: the second person who said yes; `subject`: whom it is about.
 - `role`: the role's value ("admin"); `extension`: its number and system as a sentence shows them ("201, Bakery PBX").
 - `what`: for factors "totp", "passkey", "recovery_codes" or a name in plain words ("the passkey “Laptop”"); for
   `app_changed` the fields that changed, in plain words. `app`: the app's name. `count`: how many, in digits.
@@ -93,6 +98,8 @@ WELCOME: dict[LetterKind, frozenset[str]] = {
     LetterKind.BINDING_PROPOSED: frozenset({"until", "reason"}),
     LetterKind.APP_CHANGED: frozenset({"link"}),
     LetterKind.MANY_COMPANIES: frozenset({"link"}),
+    LetterKind.GLASS_BROKEN: frozenset({"reason"}),
+    LetterKind.GLASS_BROKEN_FOR: frozenset({"reason"}),
 }
 """The words a kind of letter uses where they are there. `who` is for what somebody else did to the reader's account."""
 

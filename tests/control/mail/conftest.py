@@ -34,6 +34,8 @@ WORDS = {
     "what": "totp",
     "count": "10",
     "app": "Softphone",
+    "approver": "Axel Arden",
+    "subject": "Ben Bond",
     "organization": "Oak Telecom",
     "accesses": '[{"who": "Olaf Oak", "organization": "Oak Telecom", "via": "impersonation", "at": '
     '"2026-11-28T09:00:00+00:00", "reason": null}]',
