@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import structlog
 from jinja2 import Environment, FileSystemLoader
-from litestar import Litestar, Response, Router
+from litestar import Litestar, Router
 from litestar.contrib.jinja import JinjaTemplateEngine
+from litestar.datastructures import MutableScopeHeaders
 from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
@@ -91,7 +91,6 @@ def create_app(
             IntegrityError: answers.at_once,
             Exception: answers.fault,
         },
-        after_request=_headers,
         template_config=TemplateConfig(instance=_templates()),
         openapi_config=_openapi(),
         request_max_body_size=BODY,
@@ -125,18 +124,20 @@ def _templates() -> JinjaTemplateEngine:
     return JinjaTemplateEngine.from_environment(environment)
 
 
-async def _headers(response: Response[Any]) -> Response[Any]:
-    """What every answer carries, unless its handler said otherwise."""
+def _guard(message: Message) -> None:
+    """What every answer carries unless its handler said otherwise: error pages too, which no handler has seen."""
+    headers = MutableScopeHeaders.from_message(message)
     for name, value in {
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "same-origin",
-        "X-Frame-Options": "DENY",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Content-Security-Policy": shell.policy(),
         "Cache-Control": "no-store",
     }.items():
-        response.headers.setdefault(name, value)
-    return response
+        headers.setdefault(name, value)
+    # It knows no list of origins: where some may frame an answer, the policy alone says so.
+    if "frame-ancestors 'none'" in headers["Content-Security-Policy"]:
+        headers.setdefault("X-Frame-Options", "DENY")
 
 
 def _number_and_log(app: ASGIApp) -> ASGIApp:
@@ -153,6 +154,7 @@ def _number_and_log(app: ASGIApp) -> ASGIApp:
             nonlocal status, begun_after
             if message["type"] == "http.response.start":
                 status = message["status"]
+                _guard(message)
                 # A stream goes on for minutes: what took time is how long it was until it began.
                 if (b"content-type", EVENTS) in message["headers"]:
                     begun_after = time.perf_counter() - begun

@@ -19,7 +19,6 @@ from control.doors import ANYONE
 from control.looks import STATIC
 from control.openid.acting import note_page, said_of
 from control.openid.issuer import UNCACHED, form_fields, house_of, rejection
-from control.shell import policy
 from control.visitor import Visitor
 
 Asked = Request[Visitor, Any, Any]
@@ -50,28 +49,11 @@ async def script(request: Asked) -> Response[bytes]:
     return Response(FILES[name], media_type="text/javascript", headers=headers)
 
 
-async def _framed(answer: Response[Any]) -> Response[Any]:
-    """What the frame carries. No X-Frame-Options, which knows no list: `frame-ancestors` says who may frame it."""
-    for name, value in {
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
-        "Cache-Control": "no-store",
-        # Where there is no such app: nobody frames the page that says so.
-        "Content-Security-Policy": policy(),
-        # So that a page may show it that is isolated from others (COEP).
-        "Cross-Origin-Resource-Policy": "cross-origin",
-        "Cross-Origin-Embedder-Policy": "require-corp",
-    }.items():
-        answer.headers.setdefault(name, value)
-    return answer
-
-
 @get(
     "/embed/frame",
     may=ANYONE,
     outlives=False,
     credential="none",
-    after_request=_framed,
     include_in_schema=False,
 )
 async def frame(request: Asked, client_id: str = "") -> Template:
@@ -88,7 +70,13 @@ async def frame(request: Asked, client_id: str = "") -> Template:
     return Template(
         "embed/frame.html",
         context={"client_id": app.client_id, "origins": origins},
-        headers={"Content-Security-Policy": framed_by},
+        headers={
+            "Content-Security-Policy": framed_by,
+            "Referrer-Policy": "no-referrer",
+            # So that a page may show it that is isolated from others (COEP).
+            "Cross-Origin-Resource-Policy": "cross-origin",
+            "Cross-Origin-Embedder-Policy": "require-corp",
+        },
         media_type=MediaType.HTML,
     )
 

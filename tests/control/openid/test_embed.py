@@ -71,6 +71,13 @@ async def test_there_is_no_frame_of_no_app(panel: Panel, client_id: str) -> None
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
 
 
+async def test_error_pages_are_guarded_like_any_other(panel: Panel) -> None:
+    for path in ("/no/such/page", "/stop/1.forged", "/oauth/authorize", "/users/1", "/api/v1/users"):
+        headers = (await panel.browser().get(path, headers={"Accept": "text/html"})).headers
+        assert "frame-ancestors 'none'" in headers["content-security-policy"], path
+        assert (headers["x-frame-options"], headers["x-content-type-options"]) == ("DENY", "nosniff"), path
+
+
 async def test_a_frame_asks_by_one_hint_after_the_other(panel: Panel, softphone: Client) -> None:
     said, number = await as_bea(panel, softphone)
     first = await ask(panel, hint_of(said), event="seen")
