@@ -18,6 +18,9 @@ POLICIES = {
     "policy_notice": Notice,
 }
 
+YES_OR_NO = frozenset({"policy_reason", "policy_ticket", "policy_second_factor", "policy_require_factor"})
+"""Rules that are asked for or not, kept as numbers like the others."""
+
 
 @lru_cache
 def record_kinds(locale: str) -> Mapping[str, str]:
@@ -46,6 +49,7 @@ def record_kinds(locale: str) -> Mapping[str, str]:
         "numbers": _("Inbound numbers"),
         "recordings": _("Call recordings"),
         "playbooks": _("Playbooks"),
+        "loosenings": _("Looser rules"),
     }
 
 
@@ -142,6 +146,9 @@ def field_labels(locale: str) -> Mapping[str, str]:
         "policy_ticket": _("Ticket asked for"),
         "policy_second_factor": _("Second factor asked for"),
         "policy_notice": _("Notice to the user"),
+        "notices_muted": _("Letters about stand-ins turned off"),
+        "wanted": _("Looser rules"),
+        "takes_effect_at": _("Takes effect"),
         "policy_binding_days": _("Longest binding, in days"),
         "policy_minutes": _("Longest impersonation, in minutes"),
         "policy_require_factor": _("Second factor needed to sign in"),
@@ -220,8 +227,27 @@ def value_words(key: str, value: Any, zone: str, now: datetime, locale: str) -> 
         return _("yes") if value else _("no")
     if key in POLICIES:
         return str(POLICIES[key](value).name).lower().replace("_", " ")
+    if key in YES_OR_NO:
+        return _("yes") if value else _("no")
+    if key == "wanted":
+        return _rules_wanted(value, locale)
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if isinstance(value, str) and key.endswith("_at"):
         return moment_words(datetime.fromisoformat(value), zone, now, locale)
     return str(value)
+
+
+def _rules_wanted(wanted: Mapping[str, list[Any]], locale: str) -> str:
+    """The rules of a loosening, each as it was and as it is to be."""
+    _ = words(locale).gettext
+    labels = field_labels(locale)
+    spoken = {True: _("yes"), False: _("no"), None: _("no limit")}
+
+    def said(value: Any) -> str:
+        return spoken[value] if value is None or isinstance(value, bool) else str(value).replace("_", " ")
+
+    return "; ".join(
+        f"{labels.get(f'policy_{name}', name)}: {said(before)} → {said(after)}"
+        for name, (before, after) in wanted.items()
+    )

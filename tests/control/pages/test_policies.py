@@ -222,3 +222,17 @@ async def test_what_oak_asks_for_is_not_offered_at_bakery(panel: Panel) -> None:
     assert choices(boris.shown, "loose_ticket") == []
     refused = await boris.send(f"{path}/loosening", {"loose_ticket": "no"})
     assert (refused.status_code, "An organization above asks for this" in words(refused)) == (403, True)
+
+
+async def test_history_says_what_was_wanted_and_what_became_of_it(panel: Panel) -> None:
+    path = await protected(panel, stand_ins=2, ticket=1, binding_days=7)
+    boris = await panel.visit("Boris", path)
+    wanted = {"loose_stand_ins": "consent", "loose_ticket": "no", "loose_binding_days_none": "1"}
+    await boris.send(f"{path}/loosening", wanted)
+    panel.clock.pass_(hours=24)
+    await settle_loosenings(panel.app.state.house, panel.clock.now)
+    said = words((await panel.visit("Boris", f"/companies/{panel.cast.tenant('Bakery').id}/history")).shown)
+    assert "Boris Birch asked to loosen the rules of Bakery" in said
+    assert "Standing in: never → consent; Ticket asked for: yes → no; Longest binding, in days: 7 → no limit" in said
+    assert "Understudy, loosening put the looser rules of Bakery in force" in said
+    assert "Ticket asked for was yes → now no" in said
