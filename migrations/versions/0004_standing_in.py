@@ -56,8 +56,22 @@ def upgrade() -> None:
     for table, columns in WIDER.items():
         widen(table, columns)
     audit(AUDITED)
+    _both_names()
     if op.get_bind().dialect.name == "sqlite":
         _one_of_each()
+
+
+def _both_names() -> None:
+    """What was done as somebody else says who did it, as whom, and by which stand-in: else it is not written at all."""
+    others = "via IN ('binding', 'impersonation', 'token')"
+    unnamed = "actor_membership_id IS NULL OR subject_membership_id IS NULL OR stand_in_id IS NULL"
+    if op.get_bind().dialect.name == "postgresql":
+        # What was written before stays as it is.
+        said = f"CHECK (NOT ({others} AND ({unnamed}))) NOT VALID"
+        op.execute(f"ALTER TABLE entries ADD CONSTRAINT entries_both_names {said}")
+        return
+    theirs = f"NEW.{others} AND ({' OR '.join(f'NEW.{each}' for each in unnamed.split(' OR '))})"
+    abort("entries_both_names", "BEFORE INSERT ON entries", theirs, "a stand-in is written down under both names")
 
 
 def _one_of_each() -> None:
