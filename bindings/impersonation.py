@@ -18,6 +18,7 @@ from bindings.facts import Found, fetch_facts
 from bindings.guard import Act, Party, Refused, judge
 from bindings.notices import note
 from tenants.actor import Actor, Identity
+from tenants.credentials import digest
 from tenants.people import Membership, User
 from tenants.reach import Extent, Reach
 from tenants.records import Audited, Number, Record
@@ -34,6 +35,8 @@ GOODBYE = timedelta(seconds=10)
 SILENCE = timedelta(seconds=150)
 """After so long without a sign of life the tab is taken to be closed, or never to have been opened."""
 MODES = ("look", "full")
+IMPERSONATION, TOKEN = "impersonation", "token"
+"""The kinds: begun by a person in the panel or at an app, or by a program that exchanged a minted token."""
 MANY = 10
 """Companies that one person goes into within an hour before somebody is told."""
 STOPPED = "stopped"
@@ -54,6 +57,7 @@ class Impersonation(Record, Audited):
 
     __tablename__ = "impersonations"
     noun = "impersonation"
+    secret = frozenset({"token_hash"})
     derived = frozenset({"seen_at", "beat_at", "goodbye_at", "banner_at", "document"})
 
     kind: Mapped[str] = mapped_column(sa.String(20))
@@ -80,6 +84,8 @@ class Impersonation(Record, Audited):
     """The page of the panel where it was started: a path."""
     strong: Mapped[bool] = mapped_column(default=False)
     """The actor's sign-in had used a second factor."""
+    token_hash: Mapped[str | None] = mapped_column(sa.String(64), default=None)
+    """Of an exchanged token: the hash of its `jti`."""
     created_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
@@ -101,7 +107,7 @@ class Impersonation(Record, Audited):
     @property
     def act(self) -> Act:
         """As what the guard is asked about it."""
-        return Act.TOKEN if self.kind == "token" else Act.IMPERSONATE
+        return Act.TOKEN if self.kind == TOKEN else Act.IMPERSONATE
 
     @classmethod
     def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
@@ -119,18 +125,27 @@ class Impersonation(Record, Audited):
 
     @classmethod
     async def start(
-        cls, session: AsyncSession, actor: Actor, subject: Membership, asked: "Asked", now: datetime
+        cls,
+        session: AsyncSession,
+        actor: Actor,
+        subject: Membership,
+        asked: "Asked",
+        now: datetime,
+        *,
+        kind: str = IMPERSONATION,
+        jti: str | None = None,
     ) -> "Impersonation":
         """Stand in for somebody from now on. Raises the guard's Refused, or Invalid for what is missing.
 
-        One is live at a time: another one of the same person gives way in the same transaction.
+        One is live at a time, of exchanged tokens (which are found again by their `jti`) one for each subject: another
+        one of the same person gives way in the same transaction.
         """
         who = actor.true
         if actor.standing_in or who is None:
             raise Refused("nested", 409, "You are signed in as somebody else. Stop that first.")
         found = await fetch_facts(
             session,
-            Act.IMPERSONATE,
+            Act.TOKEN if kind == TOKEN else Act.IMPERSONATE,
             who.membership_id,
             subject_membership_id=subject.id,
             extension_id=asked.extension_id,
@@ -144,11 +159,11 @@ class Impersonation(Record, Audited):
             raise OutOfReach
         # The person's row is the lock: of two starts at once the later one takes over, and one stays live.
         await session.execute(sa.select(User.id).where(User.id == who.user_id).with_for_update())
-        await _give_way(session, who.user_id, now)
+        await _give_way(session, kind, who.user_id, subject.id, now)
         minutes = found.facts.policy.minutes
         row = cls(
             id=await numbered(session, cls.__tablename__),
-            kind="impersonation",
+            kind=kind,
             user_id=who.user_id,
             actor_membership_id=who.membership_id,
             actor_tenant_id=who.tenant_id,
@@ -167,6 +182,7 @@ class Impersonation(Record, Audited):
             number=found.extension_number,
             back=asked.back,
             strong=actor.strong,
+            token_hash=digest(jti) if jti is not None else None,
             created_at=now,
             ends_at=now + (LONGEST if minutes is None else min(LONGEST, timedelta(minutes=minutes))),
             seen_at=now if asked.app_id is None else None,
@@ -186,7 +202,7 @@ class Impersonation(Record, Audited):
             **({"broken_glass": True} if found.facts.broken_glass else {}),
         )
         await session.flush()
-        if actor.sign_in_id is not None and asked.app_id is None:
+        if actor.sign_in_id is not None and asked.app_id is None and kind == IMPERSONATION:
             await session.execute(
                 sa.update(_SIGN_INS).where(_SIGN_INS.c.id == actor.sign_in_id).values(impersonation_id=row.id)
             )
@@ -355,11 +371,11 @@ async def end_those_of(session: AsyncSession, user_id: int, cause: str, now: dat
     return await end_all(session, (await session.scalars(live)).all(), cause, now)
 
 
-async def companies_lately(session: AsyncSession, user_id: int, now: datetime) -> int:
-    """How many companies somebody went into within the last hour."""
+async def companies_lately(session: AsyncSession, user_id: int, now: datetime, *, but: int = 0) -> int:
+    """How many companies somebody went into within the last hour, `but` the impersonation of that number."""
     rows = Impersonation.__table__
     wanted = sa.select(sa.func.count(sa.distinct(rows.c.tenant_id))).where(
-        rows.c.user_id == user_id, rows.c.created_at > now - timedelta(hours=1)
+        rows.c.user_id == user_id, rows.c.created_at > now - timedelta(hours=1), rows.c.id != but
     )
     return (await session.execute(wanted)).scalar_one()
 
@@ -377,7 +393,8 @@ def goes_on(now: datetime) -> sa.ColumnElement[bool]:
         row.ended_at.is_(None),
         row.ends_at > now,
         sa.or_(row.goodbye_at.is_(None), row.goodbye_at > now - GOODBYE),
-        sa.or_(row.beat_at > now - SILENCE, sa.and_(row.beat_at.is_(None), opened)),
+        # Never unknown, so that its opposite holds for all the others.
+        sa.or_(sa.and_(row.beat_at.is_not(None), row.beat_at > now - SILENCE), sa.and_(row.beat_at.is_(None), opened)),
     )
 
 
@@ -393,11 +410,13 @@ def _allowed(found: Found | None) -> Party:
     return found.facts.subject
 
 
-async def _give_way(session: AsyncSession, user_id: int, now: datetime) -> None:
+async def _give_way(session: AsyncSession, kind: str, user_id: int, subject_id: int, now: datetime) -> None:
     """A new one ends the old one, which may have run out without anybody having looked."""
     mine = sa.select(Impersonation).where(
-        Impersonation.user_id == user_id, Impersonation.kind == "impersonation", Impersonation.ended_at.is_(None)
+        Impersonation.user_id == user_id, Impersonation.kind == kind, Impersonation.ended_at.is_(None)
     )
+    if kind == TOKEN:
+        mine = mine.where(Impersonation.subject_membership_id == subject_id)
     await end_all(session, (await session.scalars(mine)).all(), "replaced", now)
 
 

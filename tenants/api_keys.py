@@ -6,11 +6,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from tenants.actor import Identity
 from tenants.credentials import digest, new_secret
 from tenants.people import Membership
 from tenants.reach import Extent, Reach
 from tenants.records import Audited, Number, Record
-from tenants.refusals import Conflict, Invalid
+from tenants.refusals import Conflict, Invalid, OutOfReach
 from tenants.text import named
 from tenants.trail import record
 from tenants.verbs import Verb
@@ -81,6 +82,16 @@ class ApiKey(Record, Audited):
         record(session, Verb.API_KEY_CREATED, key)
         await session.flush()
         return key, secret
+
+    async def switch(self, session: AsyncSession, identity: Identity) -> None:
+        """Act as another membership of the same person from now on. OutOfReach for anybody else's."""
+        if identity.user_id != self.user_id:
+            raise OutOfReach
+        if identity.membership_id == self.membership_id:
+            return
+        self.membership_id, self.tenant_id = identity.membership_id, identity.tenant_id
+        record(session, Verb.API_KEY_SWITCHED, self)
+        await session.flush()
 
     async def revoke(self, session: AsyncSession, now: datetime) -> None:
         """End it at once."""

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.impersonation import Impersonation
+from bindings.minting import Mint
 from bindings.notices import AccessNotice
 from tenants.api_keys import ApiKey
 from tenants.break_glasses import BreakGlass
@@ -172,6 +173,16 @@ async def _windows(store: Store, cast: Cast) -> None:
                 via="impersonation",
                 stand_in_id=1,
                 at_once=False,
+            )
+        )
+        session.add(
+            Mint(
+                token_hash="0" * 64,
+                actor_membership_id=cast.membership_id("Olaf"),
+                subject_membership_id=bea,
+                strong=False,
+                created_at=NOW,
+                expires_at=NOW,
             )
         )
 

@@ -266,6 +266,7 @@ PAGES = {
     # One's own account, and nobody else's keys and browsers
     "GET /account": may(EVERYBODY),
     "POST /account": may(EVERYBODY, sent={"name": "Renamed", "zone": "Europe/London"}),
+    "POST /account/notices": may(EVERYBODY, 303, sent={"letters": "1"}),
     "POST /account/theme": may(EVERYBODY, sent={"theme": "dark"}),
     "GET /account/email": may(EVERYBODY),
     "POST /account/email": may(EVERYBODY, sent={"email": "new@new.example"}),

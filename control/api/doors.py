@@ -25,11 +25,12 @@ Asked = Request[Visitor, Any, Any]
 Session = NamedDependency[AsyncSession]
 Handler = Callable[..., Awaitable[Any]]
 
-SECRETS = frozenset({"client_secret", "revealed"})
+SECRETS = frozenset({"client_secret", "revealed", "handoff_url"})
 """Members of an answer that are shown once: the stored answer leaves them out."""
 
 
-def _problem(status: int, rule: str, sentence: str) -> ResponseSpec:
+def problem(status: int, rule: str, sentence: str) -> ResponseSpec:
+    """A refusal in the API's description."""
     example = {"type": f"urn:understudy:problem:{rule}", "status": status, "detail": sentence, "rule": rule}
     return ResponseSpec(
         Problem,
@@ -41,15 +42,15 @@ def _problem(status: int, rule: str, sentence: str) -> ResponseSpec:
 
 
 _READING = {
-    400: _problem(400, "400", "The body is no JSON."),
-    401: _problem(401, "401", "No key, or one that is spent, revoked or of somebody who is not active."),
-    403: _problem(403, "permission", "In reach, but this role or key may not do it."),
-    404: _problem(404, "reach", "Out of reach, or not there at all: never told apart."),
-    422: _problem(422, "invalid", "The input breaks a rule; `errors` names the field."),
+    400: problem(400, "400", "The body is no JSON."),
+    401: problem(401, "401", "No key, or one that is spent, revoked or of somebody who is not active."),
+    403: problem(403, "permission", "In reach, but this role or key may not do it."),
+    404: problem(404, "reach", "Out of reach, or not there at all: never told apart."),
+    422: problem(422, "invalid", "The input breaks a rule; `errors` names the field."),
 }
 _CHANGE = {
     **_READING,
-    409: _problem(409, "conflict", "The record is not in a state that allows this, or the Idempotency-Key was used."),
+    409: problem(409, "conflict", "The record is not in a state that allows this, or the Idempotency-Key was used."),
 }
 
 
@@ -74,10 +75,18 @@ def reads(path: str, *, may: Permission | str, summary: str) -> get:
 
 
 def creates(
-    path: str, *, may: Permission | str, outlives: bool, summary: str, scope: str | None = None, status: int = 201
+    path: str,
+    *,
+    may: Permission | str,
+    outlives: bool,
+    summary: str,
+    scope: str | None = None,
+    status: int = 201,
+    starts: bool = False,
 ) -> Callable[[Handler], HTTPRouteHandler]:
-    """A POST: a new record (201), or a verb done to one (200)."""
-    return _changes(post, path, may=may, outlives=outlives, summary=summary, scope=scope, status_code=status)
+    """A POST: a new record (201), or a verb done to one (200). With `starts` it begins a stand-in."""
+    more = {"scope": scope, "status_code": status, "starts": starts}
+    return _changes(post, path, may=may, outlives=outlives, summary=summary, **more)
 
 
 def alters(path: str, *, may: Permission | str, outlives: bool, summary: str) -> Callable[[Handler], HTTPRouteHandler]:

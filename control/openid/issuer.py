@@ -10,7 +10,6 @@ from litestar import Request, Response
 from bindings.apps import App, origin_of
 from bindings.clients import Rejected, one_of_each
 from bindings.introspection import no_good_token
-from bindings.keys import KeyRing
 from bindings.tokens import Issuer
 from control.house import House
 from control.visitor import Visitor
@@ -44,13 +43,8 @@ class Origins:
 
 
 def issuer_of(request: Request[Visitor, Any, Any]) -> Issuer:
-    """The issuer of this process, made at the first use."""
-    state, house = request.app.state, house_of(request)
-    if state.get("issuer") is None:
-        keys = KeyRing(house.store, house.settings.secret_key)
-        state.issuer = Issuer(house.settings.public_url, house.store, keys)
-    issuer: Issuer = state.issuer
-    return issuer
+    """The issuer of this process."""
+    return house_of(request).issuer
 
 
 def house_of(request: Request[Visitor, Any, Any]) -> House:

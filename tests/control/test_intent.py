@@ -24,6 +24,8 @@ from tests.postgres import Cluster
 PLACES = ("Bakery", "Dairy")
 ON_BOTH = ("Olaf", "Bruno", "Amos", "Bea")
 """SQLite hears everybody; PostgreSQL one of each kind."""
+MINTS = {"GET /api/sys/users/impersonate", "GET /api/public/coworkers/{coworker_id}/impersonate"}
+"""Read by GET as the fifth document has them, these note down the token that they minted."""
 
 numbers = itertools.count(1)
 
@@ -67,7 +69,7 @@ def expected(name: str, route: str, line: Line, place: str | None) -> frozenset[
     if name == STRANGER:
         return line.stranger or turned_away(route)
     if name not in line.who:
-        return frozenset({403})
+        return frozenset({line.turned})
     if place is not None or line.only is not None:
         here = place or ""
         reached = (ABOVE if line.above else REACH)[here] if line.only is None else line.only.get(here, NOBODY)
@@ -161,6 +163,8 @@ async def test_t9_no_get_head_or_options_changes_anything(
     await scene.client.get("/readyz")
     before = await rows_of(url)
     for route, line in INTENT.items():
+        if route in MINTS:
+            continue
         for name in ("Olaf", STRANGER):
             path = route.partition(" ")[2]
             if method != "GET" or route.startswith("GET "):

@@ -241,7 +241,7 @@ async def test_an_app_learns_of_its_own_tokens_alone(panel: Panel, softphone: Cl
 async def test_a_token_that_is_signed_well_but_forged_in_what_it_says(panel: Panel, softphone: Client) -> None:
     tokens = await softphone.log_in(await panel.sign_in("Pia"))
     said = await softphone.read(tokens.access)
-    signer = await panel.app.state.issuer.keys.signer("ES256", NOW)
+    signer = await panel.app.state.house.issuer.keys.signer("ES256", NOW)
     forged: list[dict[str, Any]] = [
         {"jti": "another"},
         {"sub": str(panel.cast.membership_id("Dan"))},
