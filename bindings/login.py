@@ -405,11 +405,15 @@ async def app_admins(session: Asked, app: App, tenant_id: int) -> list[Seen]:
 
 
 async def last_seen_by(session: Asked, sign_in_id: int, app_id: int) -> int | None:
-    """The membership that this app last saw in this browser; None when it saw nobody."""
-    rows = Login.__table__
+    """The membership that this app last saw in this browser; None when it saw nobody.
+
+    What it saw by a hand-off is one tab's own: nobody else who logs in beside it is changed by that.
+    """
+    rows, stands = Login.__table__, Impersonation.__table__
     wanted = (
         sa.select(rows.c.subject_membership_id)
-        .where(rows.c.sign_in_id == sign_in_id, rows.c.app_id == app_id)
+        .outerjoin(stands, stands.c.id == rows.c.impersonation_id)
+        .where(rows.c.sign_in_id == sign_in_id, rows.c.app_id == app_id, stands.c.app_id.is_(None))
         .order_by(rows.c.created_at.desc())
         .limit(1)
     )

@@ -1,30 +1,39 @@
 """The authorization endpoint: the checks in reading order, then whom the app will see, or a page that says why not.
 
 Nothing but a proven redirect address is ever redirected to. A login passes without a page; a page is shown only for
-a Notice, and never under `prompt=none`.
+a Notice, or where the panel's own sign-in is impersonating (control/openid/continuing.py), and never under
+`prompt=none`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
-from litestar import Request, Response, get, post
+from litestar import Response, get, post
 from litestar.response import Redirect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from bindings.apps import App, known_client, origin_of
-from bindings.clients import Rejected, plain
+from bindings.apps import origin_of
+from bindings.clients import Rejected
 from bindings.codes import Code
-from bindings.login import Granted, Notice, as_identity, begin_login, last_seen_by, remember_choice, resolve
-from bindings.oauth import AuthorizationRequest, RejectedRequest, check_authorization
-from control.doors import ANYONE
-from control.house import House
+from bindings.handoff import seen_through
+from bindings.login import (
+    Because,
+    Granted,
+    Notice,
+    as_identity,
+    begin_login,
+    last_seen_by,
+    remember_choice,
+    resolve,
+)
+from control.doors import ANYONE, SIGNED_IN
+from control.openid.asking import AUTHORIZE, Asked, Asking, Party, asking_of, plain_ascii, rejected
+from control.openid.continuing import CONTINUE, SUBJECT, choice_of, offer, oneself, say_that_it_is_over
 from control.openid.issuer import fields_of, form_fields, house_of, issuer_of, with_fields
 from control.shell import page
 from control.speech import speech
-from control.visitor import Visitor, look_around
-from tenants.actor import Actor
+from control.visitor import look_around
 from tenants.factors import factor_missing
 from tenants.reach import Reach
 from tenants.roles import Permission
@@ -32,67 +41,21 @@ from tenants.sign_in import SignIn
 from tenants.trail import record
 from tenants.verbs import Verb
 
-AUTHORIZE = "/oauth/authorize"
 PROVED_SINCE = "proved_since"
 """Our own field: when a fresh proof was asked for, so that coming back with it is not asked again."""
 PROVING = timedelta(minutes=10)
 """How long after it was asked for a proof still counts for the request that asked."""
 EVERYWHERE = Reach.everywhere("log in to an app")
 
-Asked = Request[Visitor, Any, Any]
 
-
-@dataclass(frozen=True)
-class Asking:
-    """One authorization request that passed its checks: which app asks what, through whose browser."""
-
-    request: Asked
-    app: App
-    asked: AuthorizationRequest
-    fields: dict[str, str]
-
-    @property
-    def visitor(self) -> Visitor:
-        """Who sits at the browser."""
-        return self.request.user
-
-    @property
-    def now(self) -> datetime:
-        """The request's one time."""
-        return self.request.user.now
-
-    def again(self, without: tuple[str, ...] = (), **more: str) -> str:
-        """This very request as an address of ours, to come back to."""
-        kept = {name: value for name, value in self.fields.items() if name not in without}
-        return with_fields(AUTHORIZE, kept | more)
-
-    def back(self, **said: str) -> str:
-        """The app's address with an answer, which names the issuer (RFC 9207) and returns the state."""
-        state = {"state": self.asked.state} if self.asked.state is not None else {}
-        return with_fields(self.asked.redirect_uri, said | state | {"iss": issuer_of(self.request).url})
-
-    def refuse(self, error: str, sentence: str) -> Response[Any]:
-        """Tell the app no."""
-        return Redirect(self.back(error=error, error_description=plain_ascii(sentence)), status_code=302)
-
-
-@get(AUTHORIZE, may=ANYONE, outlives=False, bar=False, include_in_schema=False)
+@get(AUTHORIZE, may=ANYONE, outlives=False, bar=False, when_over=True, include_in_schema=False)
 async def authorize(request: Asked) -> Response[Any]:
     """Where an app sends a browser to have somebody logged in (RFC 6749 section 4.1.1, OIDC Core section 3.1.2)."""
     try:
-        fields = fields_of(request.url.query)
-        app = await _asking_app(house_of(request), fields)
-        asking = Asking(request, app, check_authorization(app, fields), fields)
-    except RejectedRequest as rejected:
-        return _rejected(request, rejected)
-    except Rejected as rejected:
-        return _no_way_back(request, rejected.sentence)
-    sign_in = asking.visitor.sign_in
-    if sign_in is None or _wants_proof(asking, sign_in):
-        return _to_sign_in(asking)
-    if asking.visitor.identity is not None and factor_missing(asking.visitor.identity, sign_in):
-        return _to_second_factor(asking)
-    return await _log_in(asking, sign_in)
+        asking = await asking_of(request, fields_of(request.url.query))
+    except Rejected as refusal:
+        return rejected(request, refusal)
+    return _held_up(asking) or await _let_on(asking)
 
 
 @post(AUTHORIZE, may=ANYONE, outlives=False, credential="none", include_in_schema=False)
@@ -100,40 +63,51 @@ async def authorize_by_form(request: Asked) -> Response[Any]:
     """The same by a form: a form from elsewhere brings no cookie, so it goes on as an address."""
     try:
         return Redirect(with_fields(AUTHORIZE, await form_fields(request)), status_code=303)
-    except Rejected as rejected:
-        return _no_way_back(request, rejected.sentence)
+    except Rejected as refusal:
+        return rejected(request, refusal)
 
 
-async def _asking_app(house: House, fields: Mapping[str, str]) -> App:
-    client_id = fields.get("client_id", "")
-    if not plain(client_id):
-        raise unknown_app()
-    async with house.store.hot.connect() as connection:
-        app = await known_client(connection, client_id)
-    if app is None:
-        raise unknown_app()
-    return app
+@post(CONTINUE, may=SIGNED_IN, outlives=False, bar=False, leaves=True, include_in_schema=False)
+async def go_on_as(request: Asked) -> Response[Any]:
+    """The person's answer, by our own form alone: the app sees the subject through the impersonation, or themselves."""
+    try:
+        fields = await form_fields(request)
+        asking = await asking_of(request, fields)
+    except Rejected as refusal:
+        return rejected(request, refusal)
+    held_up = _held_up(asking)
+    if held_up is not None:
+        return held_up
+    choice, stand = choice_of(fields), asking.visitor.stand_in
+    if choice is None or stand is None:
+        return asking.go(asking.again())
+    party = await oneself(asking)
+    return await _log_in(asking, replace(party, through=stand) if choice == SUBJECT else party)
 
 
-def unknown_app() -> Rejected:
-    """Nobody is sent anywhere for an app that is not registered."""
-    return Rejected("invalid_client", "The app that sent you here is not registered.")
+def _held_up(asking: Asking) -> Response[Any] | None:
+    """What comes before anybody is logged in, in reading order; None where nothing does."""
+    visitor, sign_in = asking.visitor, asking.visitor.sign_in
+    if asking.asked.silent and (visitor.over is not None or visitor.stand_in is not None):
+        return asking.refuse("login_required", "Somebody stands in at the panel: the person has to say as whom.")
+    if sign_in is None or _wants_proof(asking, sign_in):
+        return _to_sign_in(asking)
+    true = visitor.actor.true if visitor.actor else None
+    if true is not None and factor_missing(true, sign_in):
+        return _to_second_factor(asking)
+    return None
 
 
-def _rejected(request: Asked, rejected: RejectedRequest) -> Response[Any]:
-    """An error goes to the app where its address is proven; else a page, and nobody is sent anywhere."""
-    if rejected.redirect_uri is None:
-        return _no_way_back(request, rejected.sentence)
-    said = {"error": rejected.error, "error_description": plain_ascii(rejected.sentence)}
-    state = {"state": rejected.state} if rejected.state is not None else {}
-    issuer = {"iss": issuer_of(request).url}
-    return Redirect(with_fields(rejected.redirect_uri, said | state | issuer), status_code=302)
-
-
-def _no_way_back(request: Asked, sentence: str) -> Response[Any]:
-    _ = speech(request)
-    heading = _("This login cannot be begun")
-    return page(request, "login/refused.html", status=400, title=heading, sentence=sentence)
+async def _let_on(asking: Asking) -> Response[Any]:
+    """Nobody is held up: log in as oneself, or ask first who stands in, or has until a moment ago."""
+    visitor = asking.visitor
+    if visitor.over is not None:
+        return say_that_it_is_over(asking)
+    if visitor.stand_in is not None:
+        return await offer(asking)
+    if visitor.actor is None:
+        return _to_sign_in(asking)
+    return await _log_in(asking, Party(visitor.actor, visitor.identities))
 
 
 def _wants_proof(asking: Asking, sign_in: SignIn) -> bool:
@@ -150,52 +124,55 @@ def _wants_proof(asking: Asking, sign_in: SignIn) -> bool:
 
 
 def _to_sign_in(asking: Asking) -> Response[Any]:
-    """Sign in, or prove it again, and come back to this request."""
+    """Sign in, or prove it again, and come back to this request. It is always the person at the browser who proves."""
     if asking.asked.silent:
         return asking.refuse("login_required", "Nobody is signed in here, or not recently enough.")
     if asking.visitor.sign_in is None and "login" not in asking.asked.prompts and asking.asked.max_age is None:
-        return Redirect(with_fields("/sign-in", {"next": asking.again()}), status_code=302)
+        return asking.go(with_fields("/sign-in", {"next": asking.again()}))
     prompts = " ".join(sorted(asking.asked.prompts - {"login"}))
     kept = {"prompt": prompts} if prompts else {}
     since = str(int(asking.now.timestamp()))
     onward = asking.again(without=("prompt", PROVED_SINCE), **kept, **{PROVED_SINCE: since})
-    return Redirect(with_fields("/sign-in", {"next": onward, "reauth": "1"}), status_code=302)
+    if asking.visitor.stand_in is not None:
+        return asking.go(with_fields("/prove", {"next": onward}))
+    return asking.go(with_fields("/sign-in", {"next": onward, "reauth": "1"}))
 
 
 def _to_second_factor(asking: Asking) -> Response[Any]:
     """The organization asks for a second factor before anything else; then back to this request."""
     if asking.asked.silent:
         return asking.refuse("interaction_required", "A second factor is asked for first.")
-    return Redirect(with_fields("/account/second-factor", {"next": asking.again()}), status_code=302)
+    return asking.go(with_fields("/account/second-factor", {"next": asking.again()}))
 
 
-async def _log_in(asking: Asking, sign_in: SignIn) -> Response[Any]:
+async def _log_in(asking: Asking, party: Party) -> Response[Any]:
     """Whom the app will see, decided and written down in one transaction; a page where it cannot be decided."""
-    house, actor = house_of(asking.request), asking.visitor.actor
+    house, sign_in = house_of(asking.request), asking.visitor.sign_in
+    if sign_in is None:
+        return _to_sign_in(asking)
     hinted = await _hinted(asking)
-    if actor is not None and _chosen(asking) is None:
+    if _chosen(asking) is None:
         async with house.store.writer.begin() as connection:
-            outcome = await _resolved(connection, asking, sign_in)
+            outcome = await _resolved(connection, asking, party, sign_in)
             if isinstance(outcome, Granted):
-                return await _granted(connection, actor, asking, sign_in, outcome, hinted)
-    async with house.store.work(actor or Actor.house("log in"), EVERYWHERE, asking.now) as session:
-        outcome = await _resolved(session, asking, sign_in)
+                return await _granted(connection, asking, party, sign_in, outcome, hinted)
+    async with house.store.work(party.actor, EVERYWHERE, asking.now) as session:
+        outcome = await _resolved(session, asking, party, sign_in)
         if isinstance(outcome, Notice):
-            return await _notice(session, asking, outcome)
-        if _chosen(asking) is not None and outcome.binding is None:
+            return await _notice(session, asking, party, outcome)
+        if _chosen(asking) is not None and outcome.because is Because.OWN:
             await remember_choice(session, sign_in.user_id, asking.app, outcome.subject, asking.now)
-        session_actor = actor or Actor.house("log in")
-        return await _granted(await session.connection(), session_actor, asking, sign_in, outcome, hinted)
+        return await _granted(await session.connection(), asking, party, sign_in, outcome, hinted)
 
 
 async def _granted(
-    connection: AsyncConnection, actor: Actor, asking: Asking, sign_in: SignIn, granted: Granted, hinted: str | None
+    connection: AsyncConnection, asking: Asking, party: Party, sign_in: SignIn, granted: Granted, hinted: str | None
 ) -> Response[Any]:
     """The code, unless `prompt=none` would change who the app sees."""
     if asking.asked.silent and await _would_change(connection, asking, sign_in, granted, hinted):
         return asking.refuse("login_required", "Somebody else would be seen now.")
     asked = asking.asked
-    login = await begin_login(connection, actor, granted, asking.app, sign_in, asked.scope, asking.now)
+    login = await begin_login(connection, party.actor, granted, asking.app, sign_in, asked.scope, asking.now)
     _, code = await Code.issue(
         connection,
         login,
@@ -204,17 +181,21 @@ async def _granted(
         code_challenge=asked.code_challenge,
         now=asking.now,
     )
-    return Redirect(asking.back(code=code), status_code=302)
+    return asking.go(asking.back(code=code))
 
 
-async def _resolved(session: AsyncSession | AsyncConnection, asking: Asking, sign_in: SignIn) -> Granted | Notice:
+async def _resolved(
+    session: AsyncSession | AsyncConnection, asking: Asking, party: Party, sign_in: SignIn
+) -> Granted | Notice:
+    if party.through is not None and party.actor.true is not None:
+        return await seen_through(session, party.through, party.actor.true, asking.app)
     return await resolve(
         session,
         sign_in.user_id,
         asking.app,
         asking.now,
         current_membership_id=sign_in.membership_id,
-        identities=asking.visitor.identities,
+        identities=party.identities,
         chosen_extension_id=_chosen(asking),
         choose="select_account" in asking.asked.prompts,
     )
@@ -244,16 +225,16 @@ async def _would_change(
     return (last is not None and last != subject) or (hinted is not None and hinted != str(subject))
 
 
-async def _notice(session: AsyncSession, asking: Asking, notice: Notice) -> Response[Any]:
+async def _notice(session: AsyncSession, asking: Asking, party: Party, notice: Notice) -> Response[Any]:
     """A page that says why there is no login yet, with the ways on; without a page, the error."""
     if asking.asked.silent:
         return asking.refuse(notice.error, notice.sentence)
     if notice.kind == "stale":
         await _end_stale(session, asking, notice)
     elif notice.kind not in {"choose", "proposed"}:
-        _mark_refused(session, asking, notice)
+        _mark_refused(session, asking, party, notice)
     await look_around(session, asking.visitor)
-    actor, _ = asking.visitor.actor, speech(asking.request)
+    _, stand = speech(asking.request), asking.visitor.stand_in
     return page(
         asking.request,
         "login/notice.html",
@@ -264,7 +245,8 @@ async def _notice(session: AsyncSession, asking: Asking, notice: Notice) -> Resp
         again=asking.again(),
         fields={name: value for name, value in asking.fields.items() if name != "extension"},
         back=asking.back(error=notice.error, error_description=plain_ascii(notice.sentence)),
-        may_bind=actor is not None and actor.may(Permission.STAND_IN),
+        stand=stand,
+        may_bind=stand is None and party.actor.may(Permission.STAND_IN),
     )
 
 
@@ -282,8 +264,8 @@ async def _end_stale(session: AsyncSession, asking: Asking, notice: Notice) -> N
     bound[:] = [each for each in bound if each[0].id != binding.id]
 
 
-def _mark_refused(session: AsyncSession, asking: Asking, notice: Notice) -> None:
-    identity, subject = asking.visitor.identity, notice.subject
+def _mark_refused(session: AsyncSession, asking: Asking, party: Party, notice: Notice) -> None:
+    identity, subject = party.actor.true, notice.subject
     other = subject is not None and (identity is None or subject.membership_id != identity.membership_id)
     record(
         session,
@@ -291,15 +273,10 @@ def _mark_refused(session: AsyncSession, asking: Asking, notice: Notice) -> None
         None,
         named=("apps", str(asking.app.id), asking.app.name),
         place=identity.tenant_id if identity else None,
+        stand_in_id=party.through.id if party.through else None,
         subject=as_identity(subject) if subject is not None and other else None,
         rule=notice.kind,
     )
 
 
-def plain_ascii(sentence: str) -> str:
-    """A sentence as an `error_description` may hold it (RFC 6749 section 4.1.2.1)."""
-    kept = sentence.replace('"', "'").replace("\\", "/").encode("ascii", "replace").decode()
-    return "".join(letter if letter.isprintable() else " " for letter in kept)
-
-
-ROUTES = [authorize, authorize_by_form]
+ROUTES = [authorize, authorize_by_form, go_on_as]

@@ -1,4 +1,8 @@
-"""Prove it again: the password (and a code, for who has a second factor) or a passkey, before a dangerous act."""
+"""Prove it again: the password (and a code, for who has a second factor) or a passkey, before a dangerous act.
+
+It is always the person at the browser who proves, never the one they stand in for: an app may ask them for it while
+they do.
+"""
 
 from typing import Any
 
@@ -28,13 +32,13 @@ from tenants.refusals import Gone, Invalid, OutOfReach, Refusal, TooMany
 from tenants.sign_in import Attempt, SignIn, hold_back
 
 
-@get("/prove", may=SIGNED_IN, outlives=True, before_factor=True, include_in_schema=False)
+@get("/prove", may=SIGNED_IN, outlives=False, before_factor=True, leaves=True, include_in_schema=False)
 async def ask_again(request: Request[Visitor, Any, Any]) -> Response[Any]:
     """Is it still you? The form; `next` is where it leads."""
     return await _form(request, request.query_params.get("next", ""))
 
 
-@post("/prove", may=SIGNED_IN, outlives=True, before_factor=True, include_in_schema=False)
+@post("/prove", may=SIGNED_IN, outlives=False, before_factor=True, leaves=True, include_in_schema=False)
 async def prove_again(request: Request[Visitor, Any, Any]) -> Response[Any]:
     """By the password, and a code besides for who has a second factor."""
     fields, visitor = await read_fields(request), request.user
@@ -48,7 +52,7 @@ async def prove_again(request: Request[Visitor, Any, Any]) -> Response[Any]:
         return await _refuse(request, fields, attempt, refusal)
 
 
-@post("/prove/passkey", may=SIGNED_IN, outlives=True, before_factor=True, include_in_schema=False)
+@post("/prove/passkey", may=SIGNED_IN, outlives=False, before_factor=True, leaves=True, include_in_schema=False)
 async def prove_by_passkey(request: Request[Visitor, Any, Any]) -> Response[Any]:
     """By a passkey alone."""
     fields, visitor = await read_fields(request), request.user
@@ -63,8 +67,7 @@ async def prove_by_passkey(request: Request[Visitor, Any, Any]) -> Response[Any]
 async def _require_password(request: Request[Visitor, Any, Any], user: User, attempt: Attempt, fields: Fields) -> None:
     """Invalid for a wrong one; held back as at the sign-in, so that it cannot be guessed here."""
     visitor, house = request.user, request.app.state.house
-    actor = visitor.actor or Actor.house("sign-in", visitor.origin)
-    async with house.store.work(actor, EVERYWHERE, visitor.now, writes=False) as session:
+    async with house.store.work(_actor(visitor), EVERYWHERE, visitor.now, writes=False) as session:
         await hold_back(session, attempt, visitor.now, user)
     known, _renewed = await verify_password(fields.text("password"), user.password_hash)
     if not known:
@@ -76,10 +79,11 @@ async def _prove(
 ) -> Response[Any]:
     """Believe the rest, and go on: the sign-in gets a new secret and counts as fresh for 15 minutes."""
     visitor, house = request.user, request.app.state.house
-    if visitor.actor is None or visitor.sign_in is None or visitor.identity is None:
+    actor = _actor(visitor)
+    if visitor.sign_in is None:
         raise OutOfReach
-    async with house.store.work(visitor.actor, EVERYWHERE, visitor.now) as session:
-        user = await session.get_one(User, visitor.identity.user_id)
+    async with house.store.work(actor, EVERYWHERE, visitor.now) as session:
+        user = await session.get_one(User, actor.standing.user_id)
         await hold_back(session, attempt, visitor.now, user)
         if passkey:
             answer = read_answer(fields.text("credential"))
@@ -88,7 +92,7 @@ async def _prove(
         else:
             methods = ["pwd", *await _code(house, session, user, fields, visitor)]
         row = await session.get_one(SignIn, visitor.sign_in.id)
-        secret = await row.prove(session, visitor.identity, methods, visitor.now)
+        secret = await row.prove(session, actor.standing, methods, visitor.now)
     onward = Redirect(local_path(fields.text("next"), "/"), status_code=303)
     let_in(request, onward, secret)
     return onward
@@ -111,22 +115,27 @@ async def _refuse(
     if isinstance(refusal, Copied):
         await mark_copied(house, visitor, refusal)
     if isinstance(refusal, Invalid) and visitor.actor is not None:
-        await count_wrong(house, visitor, visitor.actor, attempt, visitor.user)
+        await count_wrong(house, visitor, _actor(visitor), attempt, visitor.reader)
     return await _form(request, fields.text("next"), refusal)
 
 
 def _oneself(visitor: Visitor) -> tuple[User, Attempt]:
-    if visitor.user is None or visitor.sign_in is None:
+    if visitor.reader is None or visitor.sign_in is None:
         raise OutOfReach
-    return visitor.user, Attempt.of(visitor.user.email, visitor.origin.address)
+    return visitor.reader, Attempt.of(visitor.reader.email, visitor.origin.address)
+
+
+def _actor(visitor: Visitor) -> Actor:
+    if visitor.oneself is None:
+        raise OutOfReach
+    return visitor.oneself
 
 
 async def _form(request: Request[Visitor, Any, Any], wanted: str, refusal: Refusal | None = None) -> Response[Any]:
     visitor, house, wanted = request.user, request.app.state.house, local_path(wanted, "")
-    identity: Identity | None = visitor.identity
-    if visitor.actor is None or identity is None:
-        raise OutOfReach
-    async with house.store.work(visitor.actor, EVERYWHERE, visitor.now, writes=False) as session:
+    actor = _actor(visitor)
+    identity: Identity = actor.standing
+    async with house.store.work(actor, EVERYWHERE, visitor.now, writes=False) as session:
         passkeys = await passkeys_of(session, identity.user_id)
     answer = page(
         request,
@@ -135,6 +144,7 @@ async def _form(request: Request[Visitor, Any, Any], wanted: str, refusal: Refus
         forms_to=await origins_of(request, wanted),
         title=speech(request)("Is it still you?"),
         wanted=wanted,
+        person=identity,
         code=identity.has_factor,
         passkey=party_of(request).asks_for(Ceremony.PROVE, passkeys, visitor.now) if passkeys else None,
         errors=errors_of(refusal),

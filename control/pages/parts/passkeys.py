@@ -44,6 +44,6 @@ async def take_passkey(
 
 async def mark_copied(house: House, visitor: Visitor, copied: Copied) -> None:
     """That there may be a copy of a passkey is written down, in a transaction of its own."""
-    actor = visitor.actor or Actor.house("sign-in", visitor.origin)
+    actor = visitor.oneself or Actor.house("sign-in", visitor.origin)
     async with house.store.work(actor, Reach.everywhere("sign-in"), visitor.now) as session:
         record(session, Verb.PASSKEY_REFUSED, None, place=copied.place, named=copied.named)

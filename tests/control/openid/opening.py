@@ -11,6 +11,7 @@ from bindings.handoff import hand_off
 from bindings.impersonation import Asked, Impersonation
 from tenants.people import find_membership
 from tenants.reach import Reach
+from tenants.sign_in import SignIn
 from tests.cast import WHY, house_work
 from tests.control.openid.story import Client, Panel
 
@@ -31,7 +32,14 @@ class Opened:
 
 
 async def open_as(
-    panel: Panel, name: str, subject: str, client_id: str = "softphone", *, mode: str = "full", at: str | None = None
+    panel: Panel,
+    name: str,
+    subject: str,
+    client_id: str = "softphone",
+    *,
+    mode: str = "full",
+    at: str | None = None,
+    sign_in: SignIn | None = None,
 ) -> Opened:
     """Somebody starts at an app, in a new tab."""
     actor, now = panel.cast.actor(name), panel.clock.now
@@ -41,7 +49,7 @@ async def open_as(
         assert app is not None
         there = await find_membership(session, panel.cast.membership_id(subject, at=at))
         stand = await Impersonation.start(session, actor, there, Asked.of(WHY, mode=mode, app_id=app.id), now)
-        return Opened(stand.id, await hand_off(session, actor, stand, app, None, now))
+        return Opened(stand.id, await hand_off(session, actor, stand, app, sign_in, now))
 
 
 async def take_over(client: Client, code: str, *, origin: str | None = None, **said: str | None) -> httpx.Response:

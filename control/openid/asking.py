@@ -1,0 +1,118 @@
+"""An authorization request as it came: which app asks what, through whose browser, and how it is told no."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from litestar import Request, Response
+from litestar.response import Redirect
+
+from bindings.apps import App, known_client
+from bindings.clients import Rejected, plain
+from bindings.impersonation import Impersonation
+from bindings.oauth import AuthorizationRequest, RejectedRequest, check_authorization
+from control.house import House
+from control.openid.issuer import house_of, issuer_of, with_fields
+from control.shell import page
+from control.speech import speech
+from control.visitor import Visitor
+from tenants.actor import Actor, Identity
+
+AUTHORIZE = "/oauth/authorize"
+OURS = frozenset({"choice", "_csrf_token", "_acting"})
+"""Fields of our own form: in an app's address they mean nothing."""
+
+Asked = Request[Visitor, Any, Any]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """One authorization request that passed its checks: which app asks what, through whose browser."""
+
+    request: Asked
+    app: App
+    asked: AuthorizationRequest
+    fields: dict[str, str]
+
+    @property
+    def visitor(self) -> Visitor:
+        """Who sits at the browser."""
+        return self.request.user
+
+    @property
+    def now(self) -> datetime:
+        """The request's one time."""
+        return self.request.user.now
+
+    def again(self, without: tuple[str, ...] = (), **more: str) -> str:
+        """This very request as an address of ours, to come back to."""
+        kept = {name: value for name, value in self.fields.items() if name not in without}
+        return with_fields(AUTHORIZE, kept | more)
+
+    def back(self, **said: str) -> str:
+        """The app's address with an answer, which names the issuer (RFC 9207) and returns the state."""
+        state = {"state": self.asked.state} if self.asked.state is not None else {}
+        return with_fields(self.asked.redirect_uri, said | state | {"iss": issuer_of(self.request).url})
+
+    def go(self, address: str) -> Response[Any]:
+        """Lead the browser on; after a form it goes and looks."""
+        return Redirect(address, status_code=302 if self.request.method == "GET" else 303)
+
+    def refuse(self, error: str, sentence: str) -> Response[Any]:
+        """Tell the app no."""
+        return self.go(self.back(error=error, error_description=plain_ascii(sentence)))
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who logs in: the person as themselves, with their own profiles, and what they chose to be seen through."""
+
+    actor: Actor
+    identities: list[Identity]
+    through: Impersonation | None = None
+
+
+async def asking_of(request: Asked, fields: dict[str, str]) -> Asking:
+    """The request, when it passes its checks. Raises Rejected; RejectedRequest once the app is known."""
+    fields = {name: value for name, value in fields.items() if name not in OURS}
+    app = await _asking_app(house_of(request), fields)
+    return Asking(request, app, check_authorization(app, fields), fields)
+
+
+async def _asking_app(house: House, fields: Mapping[str, str]) -> App:
+    client_id = fields.get("client_id", "")
+    if not plain(client_id):
+        raise unknown_app()
+    async with house.store.hot.connect() as connection:
+        app = await known_client(connection, client_id)
+    if app is None:
+        raise unknown_app()
+    return app
+
+
+def unknown_app() -> Rejected:
+    """Nobody is sent anywhere for an app that is not registered."""
+    return Rejected("invalid_client", "The app that sent you here is not registered.")
+
+
+def rejected(request: Asked, refusal: Rejected) -> Response[Any]:
+    """An error goes to the app where its address is proven; else a page, and nobody is sent anywhere."""
+    if not isinstance(refusal, RejectedRequest) or refusal.redirect_uri is None:
+        return _no_way_back(request, refusal.sentence)
+    said = {"error": refusal.error, "error_description": plain_ascii(refusal.sentence)}
+    state = {"state": refusal.state} if refusal.state is not None else {}
+    issuer = {"iss": issuer_of(request).url}
+    return Redirect(with_fields(refusal.redirect_uri, said | state | issuer), status_code=302)
+
+
+def _no_way_back(request: Asked, sentence: str) -> Response[Any]:
+    _ = speech(request)
+    heading = _("This login cannot be begun")
+    return page(request, "login/refused.html", status=400, title=heading, sentence=sentence)
+
+
+def plain_ascii(sentence: str) -> str:
+    """A sentence as an `error_description` may hold it (RFC 6749 section 4.1.2.1)."""
+    kept = sentence.replace('"', "'").replace("\\", "/").encode("ascii", "replace").decode()
+    return "".join(letter if letter.isprintable() else " " for letter in kept)
