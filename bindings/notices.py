@@ -131,6 +131,8 @@ def _tellings(
 ) -> list[Telling]:
     """What one person is told now of all that waits for them."""
     if subject.user.notices_muted or subject.user.discarded_at is not None:
+        for row in waiting:
+            row.at_once = False  # No letter went out, so none is a reason to hold the next one back.
         _mark(waiting, now)
         return []
     found = []

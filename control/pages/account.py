@@ -7,7 +7,7 @@ from litestar import Request, Response, get, post
 from control.local_path import path_of
 from control.pages.parts.account_page import ZONES, again, myself, show
 from control.pages.parts.fields import read_fields
-from control.pages.parts.session import Session, changing
+from control.pages.parts.session import Session, acting, changing
 from control.shell import see_other
 from control.speech import speech
 from control.visitor import Visitor
@@ -49,4 +49,12 @@ async def save_theme(request: Request[Visitor, Any, Any], session: Session) -> R
     return see_other(request, back or "/account")
 
 
-ROUTES = [account, save_profile, save_theme]
+@post("/account/notices", may=Permission.OWN_ACCOUNT, outlives=True, include_in_schema=False)
+async def mute_notices(request: Request[Visitor, Any, Any], session: Session) -> Response[Any]:
+    """Letters about who stood in for them: none, or as their company has it. Nobody says so for another."""
+    muted = not (await read_fields(request)).text("letters")
+    await (await myself(request, session)).mute_notices(session, acting(request), muted=muted)
+    return see_other(request, "/account", say=speech(request)("Saved."))
+
+
+ROUTES = [account, save_profile, save_theme, mute_notices]

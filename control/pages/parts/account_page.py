@@ -15,8 +15,10 @@ from control.speech import speech
 from control.visitor import Visitor
 from tenants.api_keys import DAYS, SCOPES, ApiKey
 from tenants.people import User
+from tenants.policy import Notice
 from tenants.refusals import OutOfReach, Refusal
 from tenants.sign_in import IDLE, LONGEST, SignIn
+from tenants.tree import effective_policy
 
 ZONES = sorted(zone for zone in available_timezones() if "/" in zone and zone.split("/")[0] not in {"posix", "right"})
 OFFERED = ("read", "write")
@@ -65,8 +67,14 @@ async def show(
         ticked=fields.all("scopes") if form == "key" else OFFERED,
         days=fields.text("days") or DAYS,
         secret=secret,
+        letters=await _letters(session, visitor),
         fresh=visitor.sign_in is not None and visitor.sign_in.fresh(visitor.now),
     )
+
+
+async def _letters(session: AsyncSession, visitor: Visitor) -> Notice:
+    """What the company that the reader is in asks for about letters on stand-ins."""
+    return (await effective_policy(session, visitor.identity.path)).notice if visitor.identity else Notice.NONE
 
 
 async def _sign_ins(session: AsyncSession, visitor: Visitor) -> list[SignIn]:
