@@ -78,6 +78,8 @@ class Verb(StrEnum):
     NUMBER_CHANGED = "number.changed", "changed the number {record}"
     NUMBER_DISCARDED = "number.discarded", "discarded the number {record}"
     NUMBER_UNDISCARDED = "number.undiscarded", "brought back the number {record}"
+    EXTENSIONS_EXPORTED = "extensions.exported", "exported extensions"
+    NUMBERS_EXPORTED = "numbers.exported", "exported inbound numbers"
     RECORDINGS_EXPORTED = "recordings.exported", "exported call recordings"
     RECORDING_CREATED = "recording.created", "took in the recording {record}"
     RECORDING_CHANGED = "recording.changed", "changed the recording {record}"

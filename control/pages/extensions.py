@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control.pages.parts.asked import filters_in, id_in, matching, one_of, words_in
 from control.pages.parts.crumbs import crumbs_to
-from control.pages.parts.exports import csv_file
+from control.pages.parts.exports import csv_file, record_export
 from control.pages.parts.extension_rows import FILTERS, SORTS, ExtensionRow, extension_rows, extensions_asked
 from control.pages.parts.fields import Fields, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
@@ -23,6 +23,7 @@ from tenants.phones import Extension, PhoneSystem, Product, find_phone_system
 from tenants.refusals import Invalid, Refusal
 from tenants.roles import Permission
 from tenants.tree import Tenant, find_tenant
+from tenants.verbs import Verb
 
 CHOICES = 50
 
@@ -35,7 +36,7 @@ async def list_extensions(request: Request[Visitor, Any, Any], session: AsyncSes
     sort, cursor = params.get("sort", "number"), words_in(said, "cursor") or None
     statement = extensions_asked(params)
     if one_of(said, "format", "csv"):
-        return _export(request, statement, sort)
+        return await _export(request, statement, sort, params)
     system_id, tenant_id = id_in(params, "phone_system"), id_in(params, "company")
     found = await page_of(session, statement, SORTS, sort=sort, cursor=cursor)
     return page(
@@ -54,7 +55,10 @@ async def list_extensions(request: Request[Visitor, Any, Any], session: AsyncSes
     )
 
 
-def _export(request: Request[Visitor, Any, Any], statement: sa.Select[Extension], sort: str) -> Stream:
+async def _export(
+    request: Request[Visitor, Any, Any], statement: sa.Select[Extension], sort: str, params: dict[str, str]
+) -> Stream:
+    await record_export(request, Verb.EXTENSIONS_EXPORTED, format="csv", filters=params)
     columns = ["number", "name", "user", "e-mail", "company", "phone system", "products", "bound by"]
 
     async def pages(session: AsyncSession) -> AsyncIterator[Iterable[Iterable[object]]]:

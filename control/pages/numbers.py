@@ -13,7 +13,7 @@ from control.numbers_asked import saying
 from control.pages.extensions import may_manage_phones
 from control.pages.parts.asked import filters_in, id_in, one_of, words_in
 from control.pages.parts.crumbs import crumbs_to
-from control.pages.parts.exports import csv_file
+from control.pages.parts.exports import csv_file, record_export
 from control.pages.parts.extension_choice import chosen_extension, extensions_to_choose
 from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
@@ -30,6 +30,7 @@ from tenants.phones import Extension, PhoneSystem
 from tenants.refusals import Conflict, Invalid, Refusal
 from tenants.roles import Permission
 from tenants.tree import Tenant, find_tenant
+from tenants.verbs import Verb
 
 SORTS: dict[str, sa.SQLColumnExpression[Any]] = {
     "id": InboundNumber.id,
@@ -47,7 +48,7 @@ async def list_numbers(request: Request[Visitor, Any, Any], session: AsyncSessio
     sort, cursor = params.get("sort", "number"), words_in(said, "cursor") or None
     statement, tenant_id = _asked(params), id_in(params, "company")
     if one_of(said, "format", "csv"):
-        return _export(request, statement, sort)
+        return await _export(request, statement, sort, params)
     found = await page_of(session, statement, SORTS, sort=sort, cursor=cursor)
     return page(
         request,
@@ -87,7 +88,10 @@ def _asked(said: Mapping[str, Any]) -> sa.Select[InboundNumber]:
     return wanted
 
 
-def _export(request: Request[Visitor, Any, Any], statement: sa.Select[InboundNumber], sort: str) -> Stream:
+async def _export(
+    request: Request[Visitor, Any, Any], statement: sa.Select[InboundNumber], sort: str, params: dict[str, str]
+) -> Stream:
+    await record_export(request, Verb.NUMBERS_EXPORTED, format="csv", filters=params)
     columns = ["number", "e164", "company", "rings at", "phone system", "note", "added", "discarded"]
 
     async def pages(session: AsyncSession) -> AsyncIterator[Iterable[Iterable[object]]]:

@@ -145,7 +145,7 @@ def _asked(said: Mapping[str, Any]) -> tuple[Orphans, int | None]:
 async def _found(
     request: Request[Visitor, Any, Any], session: AsyncSession, kind: Orphans, limit: int, only: int | None = None
 ) -> Found:
-    user = request.user.user
+    user = request.user.reader
     title, meaning, mending = kind_words(user.locale if user else "en")[kind.name]
     rows = await _rows(session, kind, await some_of(session, kind, limit, only=only))
     count = len(rows) if len(rows) < limit or only is not None else await how_many(session, kind)

@@ -54,8 +54,10 @@ async def overview(request: Request[Visitor, Any, Any], session: Session) -> Res
         reads=reads,
         latest=[in_brief(line) for line in latest],
         own_tab=f"/users/{actor.standing.user_id}/bindings" if may_bind(actor) else None,
-        grows=actor.may(Permission.MANAGE_TENANTS) and actor.standing.tenant_kind != "customer",
-        invites=actor.may(Permission.INVITE_MEMBERS),
+        grows=not actor.standing_in
+        and actor.may(Permission.MANAGE_TENANTS)
+        and actor.standing.tenant_kind != "customer",
+        invites=not actor.standing_in and actor.may(Permission.INVITE_MEMBERS),
     )
 
 

@@ -92,7 +92,7 @@ class Past:
 
 def zone_and_locale(visitor: Visitor) -> tuple[str, str]:
     """Where and in which language somebody reads."""
-    user = visitor.user
+    user = visitor.reader
     return (user.zone, user.locale) if user else ("Etc/UTC", "en")
 
 

@@ -131,8 +131,13 @@ async def apps_of(session: AsyncSession, binding: Binding) -> list[App] | None:
 
 
 def may_bind(actor: Actor | None) -> bool:
-    """Whether the reader has what seed 000 calls Admin Access: a supervisor impersonates, but never binds."""
-    return actor is not None and actor.may(Permission.STAND_IN) and actor.standing.role is not Role.SUPERVISOR
+    """Whether the reader has what seed 000 calls Admin Access: a supervisor impersonates, but never binds.
+
+    Nor does anybody who stands in already: a binding outlives that.
+    """
+    if actor is None or actor.standing_in:
+        return False
+    return actor.may(Permission.STAND_IN) and actor.standing.role is not Role.SUPERVISOR
 
 
 async def newest_bindings(session: AsyncSession, actor: Actor, now: datetime, limit: int = 8) -> list[ShownBinding]:

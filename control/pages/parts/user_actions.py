@@ -23,9 +23,9 @@ class UserActions:
 
 
 async def user_actions(session: AsyncSession, visitor: Visitor, user: User) -> UserActions | None:
-    """For whoever manages people, and somebody else who is in use; None otherwise."""
+    """For whoever manages people as themselves, and somebody else who is in use; None otherwise."""
     actor = visitor.actor
-    if actor is None or not actor.may(Permission.MANAGE_PEOPLE) or user.discarded_at is not None:
+    if actor is None or actor.standing_in or not actor.may(Permission.MANAGE_PEOPLE) or user.discarded_at is not None:
         return None
     if visitor.user is None or visitor.user.id == user.id:
         return None
