@@ -101,10 +101,15 @@ def permission(facts: Facts) -> Refused | None:
 def self_or_unassigned(facts: Facts) -> Refused | None:
     """The subject is the actor's own user, or the extension has no user."""
     if facts.subject is None:
-        return Refused("unassigned", 422, "This extension has no user. Give it to somebody first.")
+        return unassigned()
     if facts.subject.user_id == facts.actor.user_id:
         return Refused("self", 422, "This is you already.")
     return None
+
+
+def unassigned() -> Refused:
+    """Nobody has the extension, so there is nobody to stand in for."""
+    return Refused("unassigned", 422, "This extension has no user. Give it to somebody first.")
 
 
 def rank(facts: Facts) -> Refused | None:
@@ -201,5 +206,5 @@ def judge(facts: Facts) -> Refused | None:
 def _subject(facts: Facts) -> Party:
     # `self_or_unassigned` stands before every rule that calls this; a mutant that removes it must not pass.
     if facts.subject is None:
-        raise Refused("unassigned", 422, "This extension has no user. Give it to somebody first.")
+        raise unassigned()
     return facts.subject

@@ -11,6 +11,7 @@ from sqlalchemy.orm import joinedload
 
 from bindings.apps import App, find_client, origin_of
 from bindings.deeds import anything_done, changed_through, revealed_through
+from bindings.guard import unassigned
 from bindings.handoff import hand_off, openings
 from bindings.impersonation import Asked, Impersonation, find_impersonation
 from bindings.rehearsal import Rehearsed, rehearse
@@ -203,10 +204,17 @@ async def after(request: Request[Visitor, Any, Any], session: Session, impersona
 
 
 async def seek(session: AsyncSession, fields: Fields) -> Sought:
-    """Whom, by membership or by an extension's user, in reach; at which app. OutOfReach for anything else."""
+    """Whom, by membership or by an extension's user, in reach; at which app. OutOfReach for anything else.
+
+    Refused for an extension that nobody has.
+    """
     extension = None
-    if (number := fields.number("extension")) is not None:
-        extension = await session.get(Extension, number)
+    if fields.text("extension"):
+        extension = await session.get(Extension, fields.number("extension") or 0)
+        if extension is None:
+            raise OutOfReach
+        if extension.membership_id is None:
+            raise unassigned()
     wanted = number_in(fields.text("membership")) or (extension.membership_id if extension else None)
     # In the reach by the fence: nobody is told of anybody outside it.
     found = sa.select(Membership).where(Membership.id == wanted)
