@@ -30,7 +30,7 @@ class App(Record, Audited):
     __tablename__ = "apps"
     noun = "app"
     derived = frozenset({"last_used_at"})
-    secret = frozenset({"secret_hash"})
+    secret = frozenset({"secret_hash", "old_secret_hash", "signals_token"})
 
     tenant_id: Mapped[int] = mapped_column(Number, sa.ForeignKey("tenants.id"))
     client_id: Mapped[str] = mapped_column(sa.String(80), unique=True)
@@ -50,6 +50,20 @@ class App(Record, Audited):
     """Where the panel opens an impersonation in a new tab, with the hand-off in the fragment."""
     backchannel_logout_uri: Mapped[str | None] = mapped_column(sa.String(2000), default=None)
     """Where the app wants to be told that a login has ended (OpenID Connect Back-Channel Logout 1.0)."""
+    old_secret_hash: Mapped[str | None] = mapped_column(sa.String(64), default=None)
+    old_secret_until: Mapped[datetime | None] = mapped_column(default=None)
+    """Until then the secret before the last rotation is good as well."""
+    jwks: Mapped[dict[str, Any] | None] = mapped_column(Json, default=None)
+    """The public keys by which it proves itself (RFC 7523), instead of a secret."""
+    exchanges: Mapped[bool] = mapped_column(default=False)
+    """It may exchange an operator's token (RFC 8693). The platform alone says so."""
+    scopes: Mapped[list[str] | None] = mapped_column(Json, default=None)
+    """What it may ask for; None for the usual ones."""
+    dpop: Mapped[bool] = mapped_column(default=False)
+    """Its tokens are bound to a key of its own (RFC 9449), always."""
+    signals_uri: Mapped[str | None] = mapped_column(sa.String(2000), default=None)
+    """Where it wants to be told of security events (RFC 8935)."""
+    signals_token: Mapped[str | None] = mapped_column(sa.Text(), default=None)
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
     discarded_at: Mapped[datetime | None]

@@ -78,6 +78,8 @@ class Login(Record):
     tell_at: Mapped[datetime | None]
     """Not to be tried again before then."""
     tell_error: Mapped[str | None] = mapped_column(sa.String(200))
+    jkt: Mapped[str | None] = mapped_column(sa.String(64), default=None)
+    """The thumbprint of the key that its tokens are bound to (RFC 9449 section 6)."""
 
     @classmethod
     def within(cls, reach: Reach) -> sa.ColumnElement[bool]:

@@ -37,6 +37,7 @@ class Token(Record):
     expires_at: Mapped[datetime]
     consumed_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    jkt: Mapped[str | None] = mapped_column(sa.String(64), default=None)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,8 @@ class User(Record, Audited):
     """When somebody took their second factors away: they are asked to set up new ones until they did."""
     notices_muted: Mapped[bool] = mapped_column(default=False)
     """They want no letters about who stood in for them. Only they themselves say so."""
+    service: Mapped[bool] = mapped_column(default=False)
+    """No person but a program: it has no password and no letters, and proves itself by a service account."""
 
     @classmethod
     def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
@@ -159,6 +161,8 @@ class Membership(Record, Audited):
     created_at: Mapped[datetime]
     discarded_at: Mapped[datetime | None]
     discarded_level_id: Mapped[int | None] = mapped_column(Number)
+    external_id: Mapped[str | None] = mapped_column(sa.String(255), default=None)
+    """What the system that provisions it calls it (RFC 7643 section 3.1)."""
 
     user: Mapped[User] = relationship(lazy="raise", foreign_keys=[user_id])
     tenant: Mapped[Tenant] = relationship(lazy="raise", foreign_keys=[tenant_id])

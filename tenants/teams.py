@@ -32,6 +32,7 @@ class Team(Record, Audited):
     name: Mapped[str] = mapped_column(sa.String(200))
     created_at: Mapped[datetime]
     discarded_at: Mapped[datetime | None]
+    external_id: Mapped[str | None] = mapped_column(sa.String(255), default=None)
 
     @classmethod
     def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
