@@ -22,8 +22,8 @@ WIDER = {
     "sign_in_id extension_id mode reason ticket actor_name subject_name subject_email tenant_name number back strong "
     "token_hash created_at ends_at ended_at ended_cause",
     "apps": "tenant_id client_id name type secret_hash product_id needs_extension admin_only fallback_id login_uri "
-    "redirect_uris post_logout_redirect_uris first_party id_token_alg handoff_uri backchannel_logout_uri old_secret_hash "
-    "old_secret_until jwks exchanges scopes dpop signals_uri signals_token created_at discarded_at",
+    "redirect_uris post_logout_redirect_uris first_party id_token_alg handoff_uri backchannel_logout_uri "
+    "old_secret_hash old_secret_until jwks exchanges scopes dpop signals_uri signals_token created_at discarded_at",
     "users": "home_tenant_id name email email_verified_at password_hash second_factor locale zone theme keys_on "
     "created_at discarded_at discarded_level_id factors_reset_at notices_muted service",
     "memberships": "user_id tenant_id role sponsor_id role_given_by_id role_given_at created_at discarded_at "
