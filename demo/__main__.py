@@ -25,6 +25,8 @@ from demo.welcome import welcome
 
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("softphone", "desk-client", "desk-admin")
+ADDRESSES = 2
+"""Counts the changes of what the apps tell the panel of themselves: a demo of before is told anew."""
 LOOPBACK = "127.0.0.1"
 PATIENCE = 120.0
 """Seconds until all have to answer."""
@@ -161,7 +163,7 @@ def check_port_free(port: int) -> None:
 
 
 def seed_once(plan: Plan, children: Children) -> None:
-    """Makes the cast at the first start, and tells the panel when the apps moved to another port.
+    """Makes the cast at the first start, and tells the panel when the apps moved to another port or changed.
 
     demo.json says what was done. It is there before the cast is: a first start that was cut short is begun
     again, while a database that no demo made is never given people whose password everybody knows.
@@ -171,24 +173,26 @@ def seed_once(plan: Plan, children: Children) -> None:
         if (plan.folder / "understudy.db").exists():
             raise DemoError(f"{plan.folder} holds a database that is not a demo's; choose another --data")
         _write(notes, {"apps_port": None})
-    elif _noted_port(notes) == plan.apps_port and plan.secrets_file.exists():
+    elif _noted(notes) == _to_note(plan) and plan.secrets_file.exists():
         return
     print(f"Making the cast in {plan.folder} ...", flush=True)
     where = ["--apps-port", str(plan.apps_port), "--secrets-file", str(plan.secrets_file)]
     seed = children.start("seed", [str(understudy()), "seed", "cast", *where], plan.environment)
     if children.wait(seed) != 0:
         raise DemoError(f"the cast could not be made: {seed.last_words} (all of it: {seed.log})")
-    _write(notes, {"apps_port": plan.apps_port})
+    _write(notes, _to_note(plan))
 
 
-def _noted_port(notes: Path) -> int | None:
-    """The apps' port of the last start; None if that start was cut short."""
+def _to_note(plan: Plan) -> dict[str, int | None]:
+    return {"apps_port": plan.apps_port, "addresses": ADDRESSES}
+
+
+def _noted(notes: Path) -> object:
+    """What was done at the last start; None if that start was cut short."""
     try:
-        noted = json.loads(notes.read_text())
+        return json.loads(notes.read_text())
     except ValueError:
         return None
-    port = noted.get("apps_port") if isinstance(noted, dict) else None
-    return port if isinstance(port, int) else None
 
 
 def _write(notes: Path, what: dict[str, int | None]) -> None:

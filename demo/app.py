@@ -15,7 +15,7 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template.config import TemplateConfig
 from litestar.types import Message, Scope
 
-from demo import pages
+from demo import acting, pages
 from demo.backchannel import backchannel_logout
 from demo.problems import show_problem
 from demo.provider import Provider
@@ -53,6 +53,10 @@ def make_apps(
             pages.callback,
             pages.logout,
             backchannel_logout,
+            acting.opened_here,
+            acting.take_over,
+            acting.seen_here,
+            acting.script,
             pages.style,
             pages.icon,
         ],
@@ -84,10 +88,12 @@ def _name_style(engine: JinjaTemplateEngine) -> None:
 def _header_adder(issuer: str) -> Callable[[Message, Scope], Awaitable[None]]:
     headers = _security_headers(issuer)
 
-    async def add_headers(message: Message, _: Scope) -> None:
+    async def add_headers(message: Message, scope: Scope) -> None:
         if message["type"] == "http.response.start":
             sent = MutableScopeHeaders.from_message(message)
             sent.update(headers)
+            if scope["path"].startswith("/acting"):
+                sent["Referrer-Policy"] = "no-referrer"
             sent.setdefault("Cache-Control", "no-store")
 
     return add_headers
@@ -96,13 +102,13 @@ def _header_adder(issuer: str) -> Callable[[Message, Scope], Awaitable[None]]:
 def _security_headers(issuer: str) -> dict[str, str]:
     # `form-action` holds along redirects: logging out is a form here that leads to the panel and back.
     policy = (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none';"
-        f" form-action 'self' {issuer}"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none';"
+        f" frame-ancestors 'none'; connect-src 'self' {issuer}; form-action 'self' {issuer}"
     )
     return {
         "Content-Security-Policy": policy,
         "Cross-Origin-Opener-Policy": "same-origin",
-        # Not `no-referrer`: that would blank the Origin of our own logout form.
+        # Not `no-referrer`, but for the page of a hand-off: it would blank the Origin of our own logout form.
         "Referrer-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",
     }

@@ -30,6 +30,9 @@ ATTEMPT_LIVES = 600.0
 CLOCKS_DIFFER = 30
 """Seconds by which the issuer's clock may differ from ours."""
 
+HANDOFF = "urn:understudy:handoff"
+"""The grant by which the panel opens an app as somebody else."""
+
 REFRESH_BEFORE = 10.0
 """Seconds before its end at which an access token counts as expired, so that none expires on its way."""
 
@@ -169,15 +172,34 @@ class RelyingParty:
 
         Raises LoginEndedError when it is no longer active, PanelUnreachableError when nobody says so.
         """
-        form = {"token": login.access_token, "token_type_hint": "access_token"}
+        facts = await self.look_up(login.access_token, now)
+        if facts.get("sub") != login.subject:
+            raise LoginEndedError
+        return facts
+
+    async def look_up(self, access_token: str, now: float) -> Json:
+        """What the issuer says of an access token now (RFC 7662), as `introspect` does of a login's."""
+        form = {"token": access_token, "token_type_hint": "access_token"}
         url = await self.provider.address("introspection_endpoint", now)
         status, facts = await self.provider.post(url, form, self._auth)
         if status != 200:
             raise LoginRefusedError(str(facts.get("error", "invalid_client")))
         mine = facts.get("client_id", self.registration.client_id) == self.registration.client_id
-        if facts.get("active") is not True or facts.get("sub") != login.subject or not mine:
+        if facts.get("active") is not True or not mine:
             raise LoginEndedError
         return facts
+
+    async def take_over(self, handoff: str, now: float) -> str:
+        """The access token for a hand-off, by which the panel opens this app as somebody else in one tab.
+
+        Raises LoginRefusedError, AnswerRejectedError, PanelUnreachableError.
+        """
+        tokens = await self._ask_for_tokens({"grant_type": HANDOFF, "handoff": handoff}, now)
+        claims = await self._read_id_token(tokens, now)
+        # Nothing else is to be opened this way: not a login of one's own, nor one that can be drawn out.
+        if not isinstance(claims.get("act"), dict) or "refresh_token" in tokens:
+            raise AnswerRejectedError("What the panel gave is no impersonation.")
+        return str(tokens["access_token"])
 
     async def give_back(self, login: Login, now: float) -> None:
         """Revokes the refresh token of a login that another one replaced (RFC 7009), if that can be done."""

@@ -9,11 +9,12 @@ from demo.provider import Json
 
 @dataclass(frozen=True)
 class StandIn:
-    """Somebody acts as the person seen: who, how, and until when (None: until it is ended)."""
+    """Somebody acts as the person seen: who, how, until when (None: until it is ended), and whether to look only."""
 
     actor: str
     kind: str
     ends_at: datetime | None
+    mode: str = "full"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def _stand_in(claims: Json) -> StandIn | None:
         actor=_text(act, "name") or _text(act, "sub"),
         kind=_text(details, "kind") or "stand-in",
         ends_at=_moment(ends_at),
+        mode=_text(details, "mode") or "full",
     )
 
 

@@ -117,6 +117,22 @@ class TestLogin:
         assert 'data-stand-in="binding"' in page
         assert "until it is ended" in page
 
+    async def test_an_impersonation_is_red_and_says_that_it_only_looks(
+        self, browser: Browser, panel: TinyProvider
+    ) -> None:
+        panel.claims |= PIA_ACTS
+        panel.claims["stand_in"] = {"kind": "impersonation", "ends_at": "2026-11-21T14:20:00Z", "mode": "look"}
+        panel.gives_refresh_tokens = False
+        await browser.log_in()
+        page = (await browser.open()).text
+        assert 'class="stand-in red" data-stand-in="impersonation"' in page
+        assert "seen as Dan Dale, by impersonation" in page
+        assert "to look only" in page
+        # There is nothing to refresh it with: when the token runs out, it is over.
+        panel.now += 600
+        assert "Your login was ended" in (await browser.open()).text
+        assert "impersonation it was made through is over" in (await browser.open()).text
+
     async def test_a_stand_in_shows_its_end(self, browser: Browser, panel: TinyProvider) -> None:
         panel.claims |= PIA_ACTS
         panel.claims["stand_in"] = {"kind": "impersonation", "ends_at": "2026-11-21T14:20:00Z"}
@@ -506,7 +522,8 @@ class TestTheServer:
     async def test_every_answer_is_strict_and_not_kept(self, browser: Browser, path: str) -> None:
         headers = (await browser.open(path)).headers
         policy = headers["content-security-policy"]
-        assert policy.startswith("default-src 'none'; style-src 'self'; img-src 'self';")
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';")
+        assert f"connect-src 'self' {ISSUER};" in policy
         assert "unsafe" not in policy
         assert headers["cache-control"] == "no-store"
         assert headers["referrer-policy"] == "same-origin"

@@ -1,5 +1,6 @@
 """`bin/demo` stays on this machine, spares what is not its own, and leaves nothing running."""
 
+import json
 import os
 import select
 import socket
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.__main__ import DemoError, Plan, check_all_run, read_plan, seed_once
+from demo.__main__ import ADDRESSES, DemoError, Plan, check_all_run, read_plan, seed_once
 from demo.children import Children
 
 REPOSITORY = Path(__file__).parents[2]
@@ -60,6 +61,20 @@ def test_a_database_that_no_demo_made_gets_no_cast(tmp_path: Path) -> None:
     with pytest.raises(DemoError, match="not a demo's"):
         seed_once(Plan(8000, 8001, tmp_path), Children(tmp_path))
     assert (tmp_path / "understudy.db").read_text() == "somebody's"
+
+
+def test_the_apps_are_told_of_again_when_they_moved_or_changed(tmp_path: Path) -> None:
+    """A demo of before knows no address for an impersonation: the seed runs again, and fails here for want of room."""
+    plan, notes = Plan(8000, 8001, tmp_path), tmp_path / "demo.json"
+    plan.secrets_file.write_text("{}")
+    notes.write_text(json.dumps({"apps_port": 8001, "addresses": ADDRESSES}))
+    seed_once(plan, Children(tmp_path))
+    assert not (tmp_path / "seed.log").exists()
+    for before in ({"apps_port": 8001}, {"apps_port": 9001, "addresses": ADDRESSES}, {"apps_port": None}):
+        notes.write_text(json.dumps(before))
+        (tmp_path / "seed.log").mkdir(exist_ok=True)
+        with pytest.raises(IsADirectoryError):
+            seed_once(plan, Children(tmp_path))
 
 
 def test_the_callers_settings_stay_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

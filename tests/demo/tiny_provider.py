@@ -53,6 +53,7 @@ class TinyProvider:
     questions: dict[str, dict[str, str]] = field(default_factory=dict)
     access_token: str = ""
     refresh_token: str = ""
+    handoff: str | None = None
 
     def __post_init__(self) -> None:
         self.published.append(self.signing_key)
@@ -109,6 +110,10 @@ class TinyProvider:
                 return 200, {"keys": [key.as_dict(private=False) for key in self.published]}
             case "/oauth/token" if form["grant_type"] == "authorization_code":
                 return self.redeem(form)
+            case "/oauth/token" if form["grant_type"] == "urn:understudy:handoff":
+                good = self.handoff is not None and form["handoff"] == self.handoff
+                self.handoff = None
+                return (200, self.tokens(None)) if good else (400, {"error": "invalid_grant"})
             case "/oauth/token" if self.active and form["refresh_token"] == self.refresh_token:
                 return 200, self.tokens(None)
             case "/oauth/introspect" if self.active and form["token"] == self.access_token:
