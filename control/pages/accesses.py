@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from litestar import Request, Response, get
 
 from control.doors import SIGNED_IN
-from control.pages.parts.accesses import accesses_of
+from control.pages.parts.access_stories import stories_of
 from control.pages.parts.asked import words_in
 from control.pages.parts.fields import Id
 from control.pages.parts.session import Session
@@ -30,7 +30,7 @@ async def own_accesses(request: Request[Visitor, Any, Any], session: Session) ->
         request,
         "accesses.html",
         title=speech(request)("Who accessed your account"),
-        accesses=await accesses_of(session, request.user, who.user_id, [who.membership_id], cursor),
+        accesses=await stories_of(session, request.user, who.user_id, [who.membership_id], cursor),
         cursor=cursor,
     )
 
@@ -48,7 +48,7 @@ async def user_accesses(request: Request[Visitor, Any, Any], session: Session, u
         crumbs=crumbs(request, user),
         tabs=user_tabs(request, user, "accesses"),
         user=user,
-        accesses=await accesses_of(session, request.user, user.id, list(members), cursor),
+        accesses=await stories_of(session, request.user, user.id, list(members), cursor),
         cursor=cursor,
     )
 

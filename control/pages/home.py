@@ -11,14 +11,17 @@ from sqlalchemy.orm import joinedload
 from bindings.apps import App
 from bindings.binding import Binding
 from control.doors import SIGNED_IN
-from control.pages.parts.accesses import accesses_of
+from control.pages.parts.access_stories import stories_of
+from control.pages.parts.consenting import KEPT, own_consents
+from control.pages.parts.fields import Fields
+from control.pages.parts.forms import errors_of
 from control.pages.parts.session import Session
 from control.pages.parts.shown_bindings import may_bind, shown
 from control.shell import page
 from control.speech import speech
 from control.visitor import Visitor
 from tenants.phones import Extension, Licence, Product
-from tenants.refusals import OutOfReach
+from tenants.refusals import OutOfReach, Refusal
 
 ACCESSES = 10
 """How many of the latest accesses are shown."""
@@ -35,6 +38,14 @@ class Own:
 @get("/home", may=SIGNED_IN, outlives=False, include_in_schema=False)
 async def home(request: Request[Visitor, Any, Any], session: Session) -> Response[Any]:
     """What is the reader's own in the place where they are."""
+    said = request.query_params
+    return await show_home(request, session, Fields({name: (said.get(name, ""),) for name in KEPT}))
+
+
+async def show_home(
+    request: Request[Visitor, Any, Any], session: AsyncSession, fields: Fields, refusal: Refusal | None = None
+) -> Response[Any]:
+    """The page, with what was chosen in the form of consent, and what is wrong with it."""
     visitor = request.user
     if visitor.actor is None:
         raise OutOfReach
@@ -45,13 +56,17 @@ async def home(request: Request[Visitor, Any, Any], session: Session) -> Respons
     return page(
         request,
         "home.html",
+        status=refusal.status if refusal else 200,
         title=speech(request)("Home"),
         own=await own_extensions(session, who.membership_id),
         apps=await apps_to_open(session),
         bindings=await shown(session, bindings, visitor.actor, visitor.now),
         onto=await shown(session, onto, visitor.actor, visitor.now),
-        accesses=await accesses_of(session, visitor, who.user_id, [who.membership_id], limit=ACCESSES),
+        accesses=await stories_of(session, visitor, who.user_id, [who.membership_id], limit=ACCESSES),
         own_tab=f"/users/{who.user_id}/bindings" if may_bind(visitor.actor) else None,
+        consent=await own_consents(session, visitor.actor, visitor.now),
+        fields=fields,
+        errors=errors_of(refusal),
     )
 
 

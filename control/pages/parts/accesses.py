@@ -24,7 +24,7 @@ from control.pages.parts.history_names import names_in
 from control.paging import cursor_of, read_cursor
 from control.visitor import Visitor
 from tenants.actor import Via
-from tenants.history import Search, newest
+from tenants.history import Found, Search, newest
 from tenants.trail import Entry
 
 STAND_INS = ("bindings", "impersonations")
@@ -66,16 +66,34 @@ async def accesses_of(
     limit: int = 50,
 ) -> Accesses:
     """What others did as these memberships of one person, or to stand in for them."""
+    found, following = await found_by_others(session, user_id, members, cursor, limit)
+    return Accesses(await told_as_accesses(session, visitor, found.entries), following, found.back_to)
+
+
+async def found_by_others(
+    session: AsyncSession,
+    user_id: int,
+    members: Sequence[int],
+    cursor: str | None,
+    limit: int,
+    *narrowed: sa.ColumnElement[bool],
+) -> tuple[Found, str | None]:
+    """The entries of it, newest first, and the cursor of the next ones."""
     if not members:
-        return Accesses()
+        return Found([]), None
     others = sa.or_(Entry.actor_user_id.is_(None), Entry.actor_user_id != user_id)
     before = read_cursor(cursor, NEWEST_FIRST, datetime) if cursor else None
-    found = await newest(session, Search(subjects=tuple(members), narrowed=(others,)), before, limit)
-    names = await names_in(session, found.entries, numbers=False)
-    whys = await _whys(session, found.entries)
+    found = await newest(session, Search(subjects=tuple(members), narrowed=(others, *narrowed)), before, limit)
+    return found, cursor_of(NEWEST_FIRST, *found.next) if found.next else None
+
+
+async def told_as_accesses(session: AsyncSession, visitor: Visitor, entries: Sequence[Entry]) -> list[Access]:
+    """Each of these entries as the person may read it."""
+    names = await names_in(session, entries, numbers=False)
+    whys = await _whys(session, entries)
     zone, locale = zone_and_locale(visitor)
     rows = []
-    for entry in found.entries:
+    for entry in entries:
         reason, ticket = whys.get(_stand_in(entry), (None, None))
         rows.append(
             Access(
@@ -91,7 +109,7 @@ async def accesses_of(
                 changes=[] if entry.record_type in STAND_INS else changes_of(entry, names, zone, visitor.now, locale),
             )
         )
-    return Accesses(rows, cursor_of(NEWEST_FIRST, *found.next) if found.next else None, found.back_to)
+    return rows
 
 
 def _stand_in(entry: Entry) -> tuple[str, str]:
