@@ -22,7 +22,7 @@ from control import metrics
 from control.house import House
 from control.outbound import NotDelivered, Outbound
 
-POLL = 0.5
+POLL = 0.25
 """Seconds between two looks: one query that a small index answers."""
 AT_ONCE = 32
 """Posts on their way at the same time,"""

@@ -48,8 +48,7 @@ class Receiver:
             pairs = (line.partition(": ") for line in head[1:] if line)
             headers = {name.lower(): value for name, _, value in pairs}
             body = await reader.readexactly(int(headers.get("content-length", "0")))
-            self.came.append(Came(head[0], headers, body))
-            self.heard.set()
+            self.keep(Came(head[0], headers, body))
             if self.silent:
                 await reader.read()
                 return
@@ -60,6 +59,11 @@ class Receiver:
         finally:
             writer.close()
 
+    def keep(self, came: Came) -> None:
+        """A request came."""
+        self.came.append(came)
+        self.heard.set()
+
     def _answer(self) -> bytes:
         said = {"Content-Length": str(len(self.body)), "Connection": "close"} | self.headers
         lines = [f"HTTP/1.1 {self.status}", *(f"{name}: {value}" for name, value in said.items()), "", ""]
@@ -67,9 +71,9 @@ class Receiver:
 
 
 @asynccontextmanager
-async def listening(tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
+async def listening(tls: ssl.SSLContext | None = None, receiver: Receiver | None = None) -> AsyncIterator[Receiver]:
     """A receiver on a free port."""
-    receiver = Receiver()
+    receiver = receiver or Receiver()
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0, ssl=tls)
     receiver.port = server.sockets[0].getsockname()[1]
     try:
