@@ -20,6 +20,7 @@ from bindings.notices import note
 from tenants.actor import Actor, Identity
 from tenants.credentials import digest
 from tenants.people import Membership, User
+from tenants.phones import Extension
 from tenants.reach import Extent, Reach
 from tenants.records import Audited, Number, Record
 from tenants.refusals import Invalid, OutOfReach
@@ -179,7 +180,7 @@ class Impersonation(Record, Audited):
             subject_name=party.name,
             subject_email=await _address_of(session, party.user_id),
             tenant_name=party.tenant_name,
-            number=found.extension_number,
+            number=found.extension_number or await _number_of(session, party.membership_id),
             back=asked.back,
             strong=actor.strong,
             token_hash=digest(jti) if jti is not None else None,
@@ -423,6 +424,13 @@ async def _give_way(session: AsyncSession, kind: str, user_id: int, subject_id: 
 async def _address_of(session: AsyncSession, user_id: int) -> str:
     people = User.__table__
     return str((await session.execute(sa.select(people.c.email).where(people.c.id == user_id))).scalar_one())
+
+
+async def _number_of(session: AsyncSession, membership_id: int) -> str | None:
+    """The subject's own number, which banners name: the first, where there are several."""
+    phones = Extension.__table__
+    own = sa.select(phones.c.number).where(phones.c.membership_id == membership_id, phones.c.discarded_at.is_(None))
+    return (await session.execute(own.order_by(phones.c.number).limit(1))).scalar_one_or_none()
 
 
 async def _subject(session: AsyncSession, row: Impersonation) -> Identity:
