@@ -18,7 +18,7 @@ output{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50
     #shadow = this.attachShadow({ mode: "closed" });
     #bar = make("div", "", { popover: "manual" }); // the top layer: no z-index is above it
     #words = make("p"); #left = make("time"); #spoken = make("output");
-    #shown = ""; #ends = 0; #warned = 0; #back = -1e9; #copies = 0; #token; #prefix = "";
+    #shown = ""; #ends = 0; #warned = 0; #back = -1e9; #moving = false; #copies = 0; #token; #prefix = "";
 
     constructor() {
       super();
@@ -38,7 +38,9 @@ output{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50
     }
     connectedCallback() { this.style.cssText = "all:initial!important;display:block!important"; this.#raise(); }
     disconnectedCallback() { // put back at once, but fight with nobody: after that at the next beat
-      if (performance.now() - this.#back > 1000) queueMicrotask(() => this.#place());
+      if (this.#moving || performance.now() - this.#back < 1000) return;
+      this.#back = performance.now();
+      queueMicrotask(() => this.#place());
     }
 
     /** Speak with the panel directly, by this access token of the app's; call it again with each new one. */
@@ -51,7 +53,7 @@ output{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50
       const body = this.#form("seen", seen && { banner: "shown" });
       try {
         const answer = await (token ? this.#send(body) : fetch(...(seen && set.seen ? [set.seen, { method: "POST", body }] : [set.state, { cache: "no-store" }])));
-        if (answer.status === 409 && this.#copies++ < 5) return setTimeout(() => this.ask(), 2000); // loaded again: the goodbye is on its way
+        if (answer.status === 409 && this.#copies++ < 4) return setTimeout(() => this.ask(), 2000); // loaded again: the goodbye is on its way
         if (answer.status === 409) return this.over("This tab is a copy. Go on in the first one.");
         if (answer.status === 401 && (seen || token)) return this.over("This has ended. Nothing more is done under this name.");
         if (answer.status === 401 || answer.status === 204) return this.show(null);
@@ -75,7 +77,7 @@ output{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50
       this.#bar.dataset.kind = state.kind;
       this.#words.replaceChildren(`${state.actor.name} is signed in as `, make("b", state.subject.name), ". What is done here is recorded under both names.");
       this.#draw(key, this.#words, this.#left, this.#token && !bound ? make("button", label, { type: "button", onclick: () => this.#stop() })
-        : make("a", label, { href: /^https?:/.test(state.stop_url) ? state.stop_url : "", target: "_top", rel: "noreferrer" }));
+        : make("a", label, { ...(/^https?:/.test(state.stop_url) && { href: state.stop_url }), target: "_top", rel: "noreferrer" }));
       this.#say(this.#words.textContent);
     }
     /** It is over, or not for this page: say so, and nothing else. */
@@ -114,7 +116,10 @@ output{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50
     #place(changed) {
       const modal = "dialog:modal", held = this.isConnected && this.parentNode.matches(modal) && this.parentNode;
       const where = (changed?.matches(modal) && changed) || held || [...document.querySelectorAll(modal)].at(-1) || document.body;
-      if (where && this.parentNode !== where) { this.#back = performance.now(); where.prepend(this); }
+      if (!where || this.parentNode === where) return;
+      this.#moving = true;
+      where.prepend(this);
+      this.#moving = false;
     }
     #raise() {
       if (!this.isConnected || this.#shadow.activeElement) return;
