@@ -97,9 +97,14 @@ async def stop(request: Request[Visitor, Any, Any], session: Session) -> Respons
     except Invalid as refusal:
         return await _question(request, session, fields, refusal)
     stopped = await stop_the_world(session, actor, reason, now)
-    said = speech(request)("Everything has stopped: %(impersonations)d impersonations and %(logins)d logins ended.")
-    counted = {"impersonations": stopped.impersonations, "logins": stopped.logins}
-    return see_other(request, "/impersonations", say=said % counted)
+    say = words(locale_of(request)).ngettext
+    said = (
+        say("One impersonation ended.", "%(num)d impersonations ended.", stopped.impersonations)
+        % {"num": stopped.impersonations},
+        say("One login through a binding ended.", "%(num)d logins through bindings ended.", stopped.logins)
+        % {"num": stopped.logins},
+    )
+    return see_other(request, "/impersonations", say=" ".join(said))
 
 
 async def _question(

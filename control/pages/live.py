@@ -44,7 +44,7 @@ class Marks:
 async def live(request: Request[Visitor, Any, Any]) -> ServerSentEvent:
     """`changed` when somebody started or stopped, `heard` when one of them did something or showed a banner."""
     house_of(request).streams.require_room(acting(request).sign_in_id or 0)
-    return ServerSentEvent(news(request))
+    return ServerSentEvent(news(request), headers={"Cache-Control": "no-store"})
 
 
 async def news(request: Request[Visitor, Any, Any]) -> AsyncIterator[ServerSentEventMessage]:

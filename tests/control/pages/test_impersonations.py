@@ -314,7 +314,7 @@ async def test_ada_stops_the_world_with_its_name_and_a_reason(pages: House) -> N
     assert (await row_of(pages, number)).ended_at is None
     answer = await ada.post(world, at=world, reason=why, slug="acme")
     followed = (await ada.visit.follow(answer)).text
-    assert "Everything has stopped: 1 impersonations and 1 logins ended." in followed
+    assert "One impersonation ended. One login through a binding ended." in followed
     assert (await row_of(pages, number)).ended_cause == "ended_by_admin"
 
 
