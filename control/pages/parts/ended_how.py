@@ -29,6 +29,7 @@ def causes(locale: str) -> Mapping[str, str]:
         "tenant_moved": _("The company was moved"),
         "rights_lost": _("A role was lost"),
         "profile": _("Another profile was chosen"),
+        "replay": _("Its one-time code came twice"),
     }
 
 
