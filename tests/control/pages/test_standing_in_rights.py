@@ -1,4 +1,4 @@
-"""What somebody who stands in may do at the pages, and what they never see: the person's own, and their other places."""
+"""Somebody who stands in, at the pages: what they may do, and what they never see of the person and their places."""
 
 from typing import Any
 
