@@ -95,6 +95,8 @@ class Bench:
     inbox: Inbox
     keys: KeySet
     settings: Settings
+    at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LANES))
+    """Room for what is set up: many may wait for their end at the same time, but not for a connection."""
 
     async def measure(self, cause: Cause, count: int, lanes: int) -> Measured:
         """End so many, a few at a time."""
@@ -106,7 +108,8 @@ class Bench:
             world: World | None = None
             for _ in left:
                 if world is None or cause.spoils:
-                    world = await World.make(self.store, self.house.cast)
+                    async with self.at_once:
+                        world = await World.make(self.store, self.house.cast)
                 late.append(await self.once(cause, world))
 
         async with asyncio.TaskGroup() as group:
@@ -116,9 +119,10 @@ class Bench:
 
     async def once(self, cause: Cause, world: World) -> float:
         """Begin, open, end, ask, and be told. Seconds from the commit to the arrival. Raises BadAnswer."""
-        if cause.before is not None:
-            await cause.before(self.store, world)
-        it = await (self.log_in_bound(cause, world) if cause.bound else self.become(cause, world))
+        async with self.at_once:
+            if cause.before is not None:
+                await cause.before(self.store, world)
+            it = await (self.log_in_bound(cause, world) if cause.bound else self.become(cause, world))
         if not await self.active(it.token):
             raise BadAnswer(f"{cause.name}: not active before it ended")
         told = self.inbox.of(it.sid)

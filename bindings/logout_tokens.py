@@ -97,7 +97,7 @@ async def take(connection: AsyncConnection, sids: Sequence[str], now: datetime) 
     free = sa.select(_logins.c.id).where(_logins.c.id.in_(sids), _due(now)).with_for_update(skip_locked=True)
     taken = (
         sa.update(_logins)
-        .where(_logins.c.id.in_(free.scalar_subquery()))
+        .where(_logins.c.id.in_(free))
         .values(tell_at=now + LEASE, tell_tries=_logins.c.tell_tries + 1)
         .returning(
             _logins.c.id, _logins.c.app_id, _logins.c.subject_membership_id, _logins.c.ended_at, _logins.c.tell_tries

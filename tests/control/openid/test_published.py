@@ -13,6 +13,8 @@ async def test_discovery_names_only_what_is_there(panel: Panel) -> None:
     assert known["response_types_supported"] == ["code"]
     assert known["grant_types_supported"] == ["authorization_code", "refresh_token", "urn:understudy:handoff"]
     assert known["authorization_response_iss_parameter_supported"] is True
+    assert known["backchannel_logout_supported"] is True
+    assert known["backchannel_logout_session_supported"] is True
     for name, address in known.items():
         if name.endswith(("_endpoint", "_uri")):
             answer = await panel.browser().get(address.removeprefix(ISSUER))
