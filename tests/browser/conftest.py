@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from playwright.async_api import Browser, async_playwright
 
 from bindings.binding import Binding
+from bindings.impersonation import Impersonation, end_all
 from tenants.people import Membership
 from tenants.roles import Role
 from tenants.store import Store
@@ -70,12 +71,14 @@ async def cast(demo: Demo) -> Cast:
 
 
 async def release_everybody(demo: Demo, cast: Cast) -> None:
-    """Nobody is bound to anybody any more, and nobody has a profile in a customer's company."""
+    """Nobody stands in for anybody any more, and nobody has a profile in a customer's company."""
     store, now = Store(demo.database), datetime.now(UTC)
     try:
         async with house_work(store, now) as session:
             for binding in await session.scalars(sa.select(Binding).where(Binding.ended_at.is_(None))):
                 await binding.end(session, "released", now)
+            live = sa.select(Impersonation).where(Impersonation.ended_at.is_(None))
+            await end_all(session, (await session.scalars(live)).all(), "ended_by_admin", now)
         ada = cast.actor("Ada")
         async with work_as(store, ada, now) as session:
             sponsored = sa.select(Membership).where(
