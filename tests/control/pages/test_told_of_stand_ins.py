@@ -1,17 +1,20 @@
 """Letters about stand-ins: Bea is told who was her, as Bakery has it; only she herself wants none of them."""
 
+import asyncio
 import json
 
 import pytest
 import sqlalchemy as sa
 
 from control.mail.writing import paper_for, write
+from control.writing.loosenings import ask_loosening, settle_loosenings
 from control.writing.stand_ins import tell_accesses
 from tenants.letters import Letter, LetterKind
 from tenants.people import User
 from tenants.policy import Notice
 from tenants.tree import Tenant
-from tests.cast import WHY, bind, house_work, impersonate
+from tests.cast import WHY, bind, house_work, impersonate, work_as
+from tests.conftest import ON_BOTH
 from tests.control.mail.post_office import part
 from tests.control.pages.post import letters_to, newest_to
 from tests.control.pages.test_standing_in import become
@@ -56,6 +59,27 @@ async def test_at_once_she_reads_who_how_when_why_and_where_to_see_it(panel: Pan
     assert said.startswith("Olaf Olsen of Oak accessed your account at Bakery\n")
     assert f"Olaf Olsen of Oak signed in as you at 21 Nov 2026, 09:00 London. The reason given: {WHY}" in said
     assert "olaf@oak.example" not in said
+
+
+@ON_BOTH
+async def test_six_processes_send_one_letter(panel: Panel) -> None:
+    await bakery_wants(panel, Notice.AT_ONCE)
+    await impersonate(panel.store, panel.cast, "Olaf", "Bea", panel.clock.now, at="Bakery")
+    await asyncio.gather(*(tell(panel) for _ in range(6)))
+    assert len(await letters_to(panel, BEA)) == 1
+
+
+@ON_BOTH
+async def test_six_processes_put_looser_rules_in_force_with_one_letter(panel: Panel) -> None:
+    await bakery_wants(panel, Notice.AT_ONCE)
+    house, boris = panel.app.state.house, panel.cast.actor("Boris")
+    async with work_as(panel.store, boris, panel.clock.now) as session:
+        bakery = await session.get_one(Tenant, panel.cast.tenant("Bakery").id)
+        await ask_loosening(house, session, boris, bakery, {"notice": "none"}, panel.clock.now)
+    panel.clock.pass_(hours=24)
+    await asyncio.gather(*(settle_loosenings(house, panel.clock.now) for _ in range(6)))
+    kinds = [kind for kind, _ in await letters_to(panel, "boris@bakery.example")]
+    assert kinds == [LetterKind.LOOSENING_ASKED, LetterKind.LOOSENING_APPLIED]
 
 
 async def test_a_digest_lists_them_in_one_letter_a_day(panel: Panel) -> None:
