@@ -20,6 +20,7 @@ from control.visitor import Visitor
 from control.words import words
 from tenants.actor import Identity
 from tenants.roles import Permission
+from tenants.tree import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ NAV: tuple[tuple[str | None, tuple[tuple[str, str, str, Permission | None], ...]
             ("/invitations", "Invitations", "mail", Permission.INVITE_MEMBERS),
             ("/history", "History", "history", Permission.READ_HISTORY),
             ("/resolve", "Test a login", "waypoints", Permission.STAND_IN),
+            ("/break-glass", "Break glass", "siren", Permission.MANAGE_POLICY),
         ),
     ),
     (
@@ -95,6 +97,10 @@ NAV: tuple[tuple[str | None, tuple[tuple[str, str, str, Permission | None], ...]
         ),
     ),
 )
+
+
+PLATFORM_ONLY = frozenset({"/break-glass"})
+"""Pages for the platform's own admins."""
 
 
 def shell(request: Request[Visitor, Any, Any]) -> dict[str, Any]:
@@ -139,6 +145,7 @@ def _reader(visitor: Visitor, identity: Identity) -> Reader:
 def navigation(visitor: Visitor, path: str, locale: str) -> list[dict[str, Any]]:
     """The sidebar: the same for every role, items drop out by permission."""
     say = words(locale).gettext
+    at_platform = visitor.identity is not None and visitor.identity.tenant_kind == Kind.PLATFORM
     groups = []
     for title, items in NAV:
         shown = [
@@ -151,6 +158,7 @@ def navigation(visitor: Visitor, path: str, locale: str) -> list[dict[str, Any]]
             }
             for href, label, icon, permission in items
             if permission is None or (visitor.actor is not None and visitor.actor.may(permission))
+            if href not in PLATFORM_ONLY or at_platform
         ]
         if shown:
             groups.append({"title": say(title) if title else None, "items": shown})

@@ -121,7 +121,7 @@ class BreakGlass(Record, Audited):
         if self.state(now) != "waits":
             raise Conflict("Nobody waits for a yes to this any more.")
         asker = next(iter(await live_identities(session, membership_id=self.asked_by_id)), None)
-        if asker is None or not _is_platform_admin(asker):
+        if asker is None or not is_platform_admin(asker):
             raise Conflict("Whoever asked is no admin of the platform any more.")
         if asker.user_id == who.user_id:
             raise NotPermitted("Somebody else has to approve what you asked for.", rule="second_person")
@@ -171,13 +171,14 @@ class BreakGlass(Record, Audited):
 def require_platform_admin(actor: Actor) -> Identity:
     """NotPermitted for whoever is no admin of the platform, as themselves."""
     who = actor.true
-    if who is None or actor.standing_in or not _is_platform_admin(who):
+    if who is None or actor.standing_in or not is_platform_admin(who):
         raise NotPermitted("Only admins of the platform break the glass, two of them together.")
     return who
 
 
-def _is_platform_admin(who: Identity) -> bool:
-    return who.role is Role.ADMIN and who.tenant_kind == Kind.PLATFORM
+def is_platform_admin(who: Identity | None) -> bool:
+    """Whether somebody is an admin of the platform."""
+    return who is not None and who.role is Role.ADMIN and who.tenant_kind == Kind.PLATFORM
 
 
 async def find_glass(session: AsyncSession, glass_id: int) -> BreakGlass:

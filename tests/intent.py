@@ -102,6 +102,9 @@ FROM_ABOVE = dict.fromkeys(("Ada", "Nora", "Olaf", "Pia"), 403)
 """From above a company's rules are only tightened; Boris is told that nothing of Bakery's is set."""
 OWN_HAND = {"Boris": 409}
 """Nobody closes their own organization."""
+KEEPS_NO_RULES = dict.fromkeys(("Axel", "Opal", "Paul", "Bruno", "Amos"), 403)
+"""They see it, and neither is it theirs nor do they keep the rules there."""
+PLATFORMS: People = frozenset({"Ada"})
 NOT_THEIRS_TO_END = {"Axel": 403, "Amos": 403, "Bruno": 403}
 """They see a binding and end only their own."""
 
@@ -124,6 +127,11 @@ API = {
     "GET /api/v1/tenants/{tenant_id}/suspensions": may(SEES, 200),
     # It is under that parent already; the parent has to be in reach
     "POST /api/v1/tenants/{tenant_id}/move": may(ADMINS, 409, sent={"parent": "$parent"}, above=True),
+    # Windows are given in the panel; who keeps the rules takes them back, and whose they are
+    "GET /api/v1/consents": may(EVERYBODY, 200),
+    "GET /api/v1/consents/{consent_id}": may(EVERYBODY, 200, also=ITS_SUBJECT),
+    "DELETE /api/v1/consents/{consent_id}": may(EVERYBODY, 204, also=ITS_SUBJECT, but=KEEPS_NO_RULES),
+    "POST /api/v1/consents/digits": may(STANDS_IN, 204, sent={"membership": "$member", "digits": "123456"}),
     "DELETE /api/v1/suspensions/{suspension_id}": may(ADMINS, 409),
     "POST /api/v1/tenants/{tenant_id}/discard": may(ADMINS, 200, but=OWN_HAND),
     "POST /api/v1/tenants/{tenant_id}/undiscard": may(ADMINS, 409),
@@ -262,6 +270,8 @@ PAGES = {
     "GET /": may(EVERYBODY),
     "GET /home": may(EVERYBODY),
     "GET /home/accesses": may(EVERYBODY),
+    "POST /home/consents": may(EVERYBODY, 422),
+    "POST /home/digits": may(EVERYBODY, 200),
     "GET /find": may(EVERYBODY, query="q=a"),
     # One's own account, and nobody else's keys and browsers
     "GET /account": may(EVERYBODY),
@@ -316,6 +326,15 @@ PAGES = {
         ADMINS, 422, sent={"loose_stand_ins": "allowed"}, but=FROM_ABOVE
     ),
     "POST /companies/{tenant_id}/policy/loosening/cancel": may(ADMINS, 409),
+    "GET /companies/{tenant_id}/consents": may(SEES, 200),
+    "POST /companies/{tenant_id}/consents": may(ADMINS, 303, sent={"to": "$parent", "hours": "24"}, but=FROM_ABOVE),
+    "POST /consents/{consent_id}/revoke": may(EVERYBODY, 303, also=ITS_SUBJECT, but=KEEPS_NO_RULES),
+    # Only the platform's admins, wherever it is; the scene's was asked for by somebody who may not
+    "GET /break-glass": may(PLATFORMS, 200),
+    "GET /break-glass/new": may(PLATFORMS, 200, query="membership=$member"),
+    "POST /break-glass": may(PLATFORMS, 303, sent={"membership": "$member", "reason": "their calls do not ring"}),
+    "POST /break-glass/{glass_id}/approve": may(PLATFORMS, 409),
+    "POST /break-glass/{glass_id}/end": may(EVERYBODY, 303, also=ITS_SUBJECT, but=KEEPS_NO_RULES),
     "POST /companies/{tenant_id}/branding": may(ADMINS, sent={"name": "Bread", "hue": "20"}),
     "POST /companies/{tenant_id}/branding/reset": may(ADMINS, sent={"part": "hue"}),
     "GET /companies/{tenant_id}/siblings": may(SEES),
@@ -440,6 +459,8 @@ PAGES = {
     "POST /apps/{app_id}": may(ADMINS, sent={"name": "Renamed"}),
     "GET /apps/{app_id}/secret": may(ADMINS),
     "POST /apps/{app_id}/secret": may(ADMINS),
+    "GET /apps/{app_id}/test": may(ADMINS, 200),
+    "POST /apps/{app_id}/test/end": may(ADMINS, 303),
     "GET /apps/{app_id}/discard": may(ADMINS),
     "POST /apps/{app_id}/discard": may(ADMINS),
     # Stand-ins
@@ -582,6 +603,7 @@ OPEN_TO_STAND_INS = frozenset(
         "GET /companies/{tenant_id}/branding",
         "GET /companies/{tenant_id}/policy",
         "GET /companies/{tenant_id}/siblings",
+        "GET /companies/{tenant_id}/consents",
         "GET /companies/{tenant_id}/suspensions",
         "GET /companies/{tenant_id}/members",
         "GET /companies/{tenant_id}/licences",

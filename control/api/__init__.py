@@ -11,6 +11,7 @@ from control import answers
 from control.api import (
     apps,
     bindings,
+    consents,
     entries,
     explain,
     extensions,
@@ -58,6 +59,7 @@ NOUNS = {
     "apps": apps.ROUTES,
     "bindings": bindings.ROUTES,
     "impersonations": impersonations.ROUTES,
+    "consents": consents.ROUTES,
     "explain": explain.ROUTES,
     "entries": entries.ROUTES,
 }

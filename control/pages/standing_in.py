@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from bindings.apps import App, find_client, origin_of
+from bindings.consenting import WrongDigits, redeem_digits
 from bindings.deeds import anything_done, changed_through, revealed_through
 from bindings.guard import unassigned
 from bindings.handoff import hand_off, openings
@@ -27,6 +28,7 @@ from control.shell import page, see_other
 from control.speech import speech
 from control.visitor import Visitor
 from control.writing.alarms import raise_alarm
+from tenants.break_glasses import is_platform_admin
 from tenants.people import Membership
 from tenants.phones import Extension
 from tenants.reach import Reach
@@ -72,6 +74,7 @@ async def start(request: Request[Visitor, Any, Any]) -> Response[Any]:
     """Go on as them: in this tab in the panel, in a new one at an app. What a rule refuses comes back as the form."""
     fields, visitor = await read_fields(request), request.user
     try:
+        await say_digits(request, fields)
         async with changing(request) as session:
             sought = await seek(session, fields)
             stand = await begin(request, session, sought, fields)
@@ -88,6 +91,21 @@ async def start(request: Request[Visitor, Any, Any]) -> Response[Any]:
     if secret is not None:
         let_in(request, answer, secret)
     return answer
+
+
+async def say_digits(request: Request[Visitor, Any, Any], fields: Fields) -> None:
+    """Open the subject's window with the digits that they spoke, in a transaction of its own: wrong ones are counted
+    whatever becomes of the start. Raises WrongDigits.
+    """
+    typed = fields.text("digits").strip()
+    if not typed:
+        return
+    secret_key = request.app.state.house.settings.secret_key
+    async with changing(request) as session:
+        subject = (await seek(session, fields)).subject
+        right = await redeem_digits(session, secret_key, acting(request), subject, typed, request.user.now)
+    if not right:
+        raise WrongDigits
 
 
 async def begin(
@@ -239,7 +257,8 @@ async def show(
     subject, user = sought.subject, sought.subject.user
     rehearsed: Rehearsed = await rehearse(session, actor, subject, visitor.now)
     extension_id = sought.extension.id if sought.extension else None
-    apps = await openings(session, actor, subject, extension_id, visitor.now) if not rehearsed.refused else []
+    could = rehearsed.refused is None or rehearsed.by_consent
+    apps = await openings(session, actor, subject, extension_id, visitor.now) if could else []
     places = await memberships_of(session, [user.id])
     elsewhere = (await becoming_people(session, actor, [user], places)).get(user.id, [])
     return page(
@@ -255,6 +274,7 @@ async def show(
         typed={name: fields.text(name) for name in KEPT} | {"back": back_of(request, fields)},
         errors=errors_of(refusal),
         rule=refusal.rule if refusal else None,
+        may_break_glass=is_platform_admin(actor.true) and rehearsed.refused is not None,
     )
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from typing import cast as cast_type
 
@@ -25,6 +25,8 @@ from control.streams import Streams
 from control.visitor import Visitor
 from tenants.actor import Actor
 from tenants.api_keys import SCOPES, ApiKey
+from tenants.break_glasses import BreakGlass
+from tenants.consents import Consent
 from tenants.fence import FencedSession
 from tenants.invitations import Invitation
 from tenants.letters import Addressee, Letter, LetterKind
@@ -38,8 +40,9 @@ from tenants.roles import Role
 from tenants.sign_in import SignIn
 from tenants.store import Store
 from tenants.teams import Team
-from tenants.trail import Entry
+from tenants.trail import Entry, record
 from tenants.tree import Scope, Suspension, Tenant
+from tenants.verbs import Verb
 from tests.cast import NOW, ORIGIN, Cast, bind, house_work, work_as
 from tests.intent import EVERYBODY, STRANGER, Line
 
@@ -61,6 +64,8 @@ RECORDS = {
     "binding_id": "binding",
     "impersonation_id": "impersonation",
     "suspension_id": "suspension",
+    "consent_id": "consent",
+    "glass_id": "glass",
     "invitation_id": "invitation",
     "letter_id": "letter",
     "key_id": "key",
@@ -228,6 +233,19 @@ async def _records(store: Store, cast: Cast, place: str) -> dict[str, int]:
         letter = await Letter.put(session, b"k" * 32, LetterKind.EMAIL_CHANGED, to, tenant_id, NOW, **new)
         letter.tries, letter.error = 1, "busy 451"
         records["letter"] = letter.id
+        opened = {"tenant_id": tenant_id, "created_at": NOW}
+        window = Consent(**opened, membership_id=member, to_tenant_id=records["parent"], granted_by_id=member)
+        window.ends_at = NOW + timedelta(days=1)
+        glass = BreakGlass(**opened, subject_membership_id=member, asked_by_id=cast.membership_id(closer))
+        glass.reason = "their calls do not ring"
+        for name, row, verb in (
+            ("consent", window, Verb.CONSENT_GRANTED),
+            ("glass", glass, Verb.BREAK_GLASS_ASKED),
+        ):
+            session.add(row)
+            record(session, verb, row)
+            await session.flush()
+            records[name] = row.id
         records["sign_in"] = (await SignIn.start(session, cast.identity(subject), ORIGIN, "theirs", NOW))[0].id
     async with work_as(store, cast.actor(bound)) as session:
         asked = Asked.of("their calls do not ring")

@@ -37,6 +37,7 @@ PAST_THE_FENCE = {
     "tenants/brands.py": "the brand of a place comes from those above it",
     "tenants/own_admins.py": "who appointed an admin, which may lie above the reader",
     "tenants/consents.py": "who let others in, named in the line; wrong digits of anybody are counted",
+    "tenants/names.py": "the names of who was let in and by whom, who may lie above the reader",
     "tenants/layers.py": "which tenant a sign-in page belongs to, before anybody is known",
     "control/pages/brand_files.py": "a logo by its hash, for everybody",
     "control/pages/parts/layers.py": "which sign-in page a form came from, before anybody is known",
@@ -87,6 +88,7 @@ PAST_THE_FENCE = {
     "control/set_up.py": "whether a platform admin ever existed",
     "control/commands/doctor.py": "asks the database about itself",
     "control/commands/load.py": "makes a million tenants to measure with",
+    "control/pages/app_test.py": "counts the refresh tokens of the reader's own test, which are in nobody's reach",
     "control/house.py": "asks whether the database is there",
     "control/pages/history.py": "narrows by path in the database's own collation, within the fence",
 }
