@@ -131,7 +131,7 @@ async def show_app(request: Request[Visitor, Any, Any], session: AsyncSession, a
 )
 async def change_app(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template | Redirect:
     """Point it elsewhere: a destination for logins outlives a stand-in."""
-    app, fields = await _own_app(session, app_id), await read_fields(request)
+    app, fields = await own_app(session, app_id), await read_fields(request)
     try:
         addresses = _lines(fields, "redirect_uris")
         if not addresses:
@@ -200,7 +200,7 @@ async def _show(
 @get("/apps/{app_id:int}/secret", may=Permission.MANAGE_APPS, outlives=True, proof=True, include_in_schema=False)
 async def ask_secret(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template:
     """The question before a new secret: the old one ends."""
-    app = await _own_app(session, app_id)
+    app = await own_app(session, app_id)
     return page(request, "apps/rotate.html", title=app.name, app=app)
 
 
@@ -214,7 +214,7 @@ async def ask_secret(request: Request[Visitor, Any, Any], session: AsyncSession,
 )
 async def rotate_secret(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template:
     """A new secret, on the page that answers and nowhere after."""
-    app = await _own_app(session, app_id)
+    app = await own_app(session, app_id)
     if app.type != "web" or app.discarded_at is not None:
         raise Conflict("Only a web app in use has a secret.", rule="type")
     return await _told(request, session, app, await app.rotate_secret(session))
@@ -223,7 +223,7 @@ async def rotate_secret(request: Request[Visitor, Any, Any], session: AsyncSessi
 @get("/apps/{app_id:int}/discard", may=Permission.MANAGE_APPS, outlives=True, proof=True, include_in_schema=False)
 async def ask_discard(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template:
     """The question before it: its client id has to be typed."""
-    return _discard_form(request, await _own_app(session, app_id))
+    return _discard_form(request, await own_app(session, app_id))
 
 
 @post(
@@ -236,7 +236,7 @@ async def ask_discard(request: Request[Visitor, Any, Any], session: AsyncSession
 )
 async def discard_app(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template | Redirect:
     """No more logins through it, once its client id was typed."""
-    app, fields = await _own_app(session, app_id), await read_fields(request)
+    app, fields = await own_app(session, app_id), await read_fields(request)
     if fields.text("client_id").strip() != app.client_id:
         wrong = Invalid(speech(request)("Type the client id as it is shown."), field="client_id")
         return _discard_form(request, app, wrong)
@@ -255,7 +255,7 @@ async def _told(request: Request[Visitor, Any, Any], session: AsyncSession, app:
     return page(request, "apps/secret.html", title=app.name, crumbs=crumbs, app=app, secret=secret)
 
 
-async def _own_app(session: AsyncSession, app_id: int) -> App:
+async def own_app(session: AsyncSession, app_id: int) -> App:
     """The app, when its owner is in reach too: those of the levels above are seen and not touched."""
     app = await find_app(session, app_id)
     if await session.get(Tenant, app.tenant_id) is None:

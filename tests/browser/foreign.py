@@ -135,18 +135,20 @@ class _Handler(BaseHTTPRequestHandler):
     """Serves the pages of a story, and `/my/acting` as the documentation has it."""
 
     def do_GET(self) -> None:
+        self._serve(None)
+
+    def do_POST(self) -> None:
+        self._serve(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
+
+    def _serve(self, form: bytes | None) -> None:
         path = urlsplit(self.path).path
         if path == "/my/acting":
-            self._answer(*self._app.ask(), "application/json")
+            self._answer(*self._app.ask(form), "application/json")
         elif path in self._app.pages:
             kind, policy, body = self._app.pages[path]
             self._answer(200, body.encode(), kind, policy)
         else:
             self._answer(404, b"", "text/plain")
-
-    def do_POST(self) -> None:
-        form = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        self._answer(*self._app.ask(form), "application/json")
 
     @property
     def _app(self) -> Foreign:

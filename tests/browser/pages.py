@@ -236,6 +236,7 @@ PLACES = (
     at("apps", "/apps"),
     at("new app", "/apps/new", who="Ada"),
     at("app", "/apps/{app_id:int}", who="Ada", app_id=softphone),
+    at("app test", "/apps/{app_id:int}/test", who="Ada", app_id=softphone),
     at("app secret", "/apps/{app_id:int}/secret", who="Ada", app_id=softphone),
     at("app discard", "/apps/{app_id:int}/discard", who="Ada", app_id=softphone),
     at("resolve", "/resolve"),
