@@ -13,7 +13,7 @@ that is new here needs its words in history_words.py (`record_kinds`, and `field
 in ADDRESSES below, and, where its columns point at other records, a line in history_names.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from litestar import Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bindings.impersonation import Impersonation
 from control.pages.parts.asked import words_in
 from control.pages.parts.history_names import Names, names_in
 from control.pages.parts.history_words import detail_words, field_labels, value_words, ways
@@ -43,11 +44,14 @@ ADDRESSES = {
     "recordings": "/recordings/",
     "apps": "/apps/",
     "bindings": "/bindings/",
+    "impersonations": "/impersonations/",
     "invitations": "/invitations/",
     "teams": "/teams/",
     "playbooks": "/playbooks/",
 }
 """Where the page of a record is, by the kind of record."""
+THROUGH_ONE = frozenset({Via.IMPERSONATION.value, Via.TOKEN.value})
+"""What was done through an impersonation or an exchanged token; bindings have numbers of their own."""
 VERBS = {verb.value: verb for verb in Verb}
 NEWEST_FIRST = "-at"
 """The one order of history, as cursors name it."""
@@ -150,12 +154,20 @@ async def lines_of(session: AsyncSession, visitor: Visitor, entries: Sequence[En
     reads = visitor.actor is not None and visitor.actor.may(Permission.READ_HISTORY)
     names = await names_in(session, entries, numbers=reads)
     zone, locale = zone_and_locale(visitor)
-    lines = [_line(entry, names, zone, visitor.now, locale) for entry in entries]
+    seen = await _impersonations_seen(session, entries)
+    lines = [_line(entry, names, zone, visitor.now, locale, seen) for entry in entries]
     # An entry's own page is for who reads history; a member is told what concerns them, and no more.
     return lines if reads else [replace(line, href="") for line in lines]
 
 
-def _line(entry: Entry, names: Names, zone: str, now: datetime, locale: str) -> Line:
+async def _impersonations_seen(session: AsyncSession, entries: Sequence[Entry]) -> set[int]:
+    """Those behind these entries that the reader sees: after a move an entry may be all that is left to see."""
+    behind = {entry.stand_in_id for entry in entries if entry.via in THROUGH_ONE}
+    wanted = sa.select(Impersonation.id).where(Impersonation.id.in_(behind))
+    return set(await session.scalars(wanted)) if behind else set()
+
+
+def _line(entry: Entry, names: Names, zone: str, now: datetime, locale: str, seen: Collection[int]) -> Line:
     details = detail_words(entry, locale)
     return Line(
         entry.occurred_at,
@@ -163,7 +175,7 @@ def _line(entry: Entry, names: Names, zone: str, now: datetime, locale: str) -> 
         whom_of(entry),
         sentence_of(entry, names, locale),
         " · ".join(details) or None,
-        way_of(entry, locale),
+        way_of(entry, locale, seen),
         entry.reason,
         changes_of(entry, names, zone, now, locale),
         f"/history/{entry.id}",
@@ -190,8 +202,11 @@ def sentence_of(entry: Entry, names: Names, locale: str) -> str:
     return spoken.replace("{record}", names.of_record(entry) or "")
 
 
-def way_of(entry: Entry, locale: str) -> dict[str, str | None]:
-    """How it was done: directly, or through which stand-in, which leads on to all that was done that way."""
+def way_of(entry: Entry, locale: str, seen: Collection[int] = ()) -> dict[str, str | None]:
+    """How it was done: directly, or through which stand-in, which leads on to all that was done that way.
+
+    `seen` are the impersonations that have a page for the reader.
+    """
     _ = words(locale).gettext
     if entry.via == Via.DIRECT:
         return {"href": None, "label": _("directly")}
@@ -200,6 +215,8 @@ def way_of(entry: Entry, locale: str) -> dict[str, str | None]:
     label = _("via %(way)s") % {"way": ways(locale).get(entry.via, entry.via)}
     if entry.via == Via.BINDING and entry.stand_in_id is not None:
         return {"href": f"/bindings/{entry.stand_in_id}", "label": label}
+    if entry.via in THROUGH_ONE and entry.stand_in_id in seen:
+        return {"href": f"/impersonations/{entry.stand_in_id}", "label": label}
     return {"href": f"/history?how={entry.via}", "label": label}
 
 

@@ -16,8 +16,9 @@ from bindings.apps import App
 from bindings.impersonation import Impersonation, goes_on
 from control.pages.parts.asked import id_in, matching, one_of
 from control.pages.parts.ended_how import causes, ended_how
+from control.pages.parts.history import THROUGH_ONE
 from control.pages.parts.shown_bindings import fellow_operators
-from tenants.actor import Actor, Via
+from tenants.actor import Actor
 from tenants.people import Membership
 from tenants.reach import below
 from tenants.roles import Permission, Role
@@ -220,8 +221,8 @@ async def _changes(session: AsyncSession, rows: Sequence[Impersonation]) -> dict
 
 
 def through_one() -> sa.ColumnElement[bool]:
-    """What was done through an impersonation or an exchanged token; bindings have numbers of their own."""
-    return Entry.via.in_((Via.IMPERSONATION.value, Via.TOKEN.value))
+    """What was done through an impersonation or an exchanged token."""
+    return Entry.via.in_(sorted(THROUGH_ONE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -348,6 +348,9 @@ async def test_the_record_tells_what_was_done_and_what_the_apps_know(pages: Hous
     for said in ("Softphone acknowledged 09:00:00", "Not yet: tried once, status 500", "Gave up: status 404"):
         assert said in read, read
     assert "started impersonating Bea Bell" in read
+    assert "was refused" in read
+    # And what was done leads from the history back to the record.
+    assert f'href="/impersonations/{row.id}"' in await boris.get("/history?how=impersonation")
 
 
 def _login(pages: House, row: Impersonation, error: str | None, told_at: object, told: dict[str, object]) -> Login:
