@@ -50,6 +50,8 @@ def record_kinds(locale: str) -> Mapping[str, str]:
         "recordings": _("Call recordings"),
         "playbooks": _("Playbooks"),
         "loosenings": _("Looser rules"),
+        "consents": _("Windows of consent"),
+        "break_glasses": _("Broken glass"),
     }
 
 
@@ -148,6 +150,12 @@ def field_labels(locale: str) -> Mapping[str, str]:
         "policy_notice": _("Notice to the user"),
         "notices_muted": _("Letters about stand-ins turned off"),
         "wanted": _("Looser rules"),
+        "to_tenant_id": _("Let in"),
+        "operator_id": _("Let in, by digits"),
+        "digits": _("Spoken digits"),
+        "asked_by_id": _("Asked by"),
+        "approved_by_id": _("Approved by"),
+        "approved_at": _("Approved"),
         "takes_effect_at": _("Takes effect"),
         "policy_binding_days": _("Longest binding, in days"),
         "policy_minutes": _("Longest impersonation, in minutes"),
@@ -187,6 +195,7 @@ def detail_labels(locale: str) -> Mapping[str, str]:
     _ = words(locale).gettext
     return {
         "rule": _("rule %(value)s"),
+        "to": _("let in: %(value)s"),
         "cause": _("cause: %(value)s"),
         "product": _("product %(value)s"),
         "apps": _("apps: %(value)s"),
