@@ -58,8 +58,8 @@ def test_the_list_is_whole_and_names_only_what_is_there() -> None:
         ("| T3 |", "| T99 |", "T3 stands nowhere"),
         ("| T3 |", "| T4 |", "T4 stands twice, or is none"),
         ("test_nobody_stands_in_for_themselves", "test_no", "T3: no test_no in bindings/test_guard.py"),
-        ("| T64 | a stream outlives its stand-in | issue 4 |", "| T64 | a stream | soon |", "T64 names neither"),
-        ("| T64 | a stream outlives its stand-in | issue 4 |", "| T64 | a stream | issue 9 |", "T64 waits for 9"),
+        ("| T31 | a client that may not exchange does | issue 5 |", "| T31 | a client | soon |", "T31 names neither"),
+        ("| T31 | a client that may not exchange does | issue 5 |", "| T31 | a client | issue 9 |", "T31 waits for 9"),
     ],
 )
 def test_what_is_wrong_with_it_is_seen(old: str, new: str, fault: str) -> None:
