@@ -14,6 +14,7 @@ from bindings.login import Login
 from control.doors import SIGNED_IN
 from control.pages.impersonations import locale_of
 from control.pages.parts.asked import words_in
+from control.pages.parts.deliveries import trouble_words
 from control.pages.parts.fields import Id
 from control.pages.parts.history import Past, told
 from control.pages.parts.session import Session, acting
@@ -62,13 +63,15 @@ async def show(request: Request[Visitor, Any, Any], session: Session, impersonat
         row=shown[0],
         actor_role=role_of.get(row.actor_membership_id),
         subject_role=role_of.get(row.subject_membership_id),
-        opened=await opened(session, row, now),
+        opened=await opened(request, session, row, now),
         sees_lists=actor.may(Permission.SEE_STAND_INS),
         past=await _past(request, session, row),
     )
 
 
-async def opened(session: AsyncSession, row: Impersonation, now: datetime) -> list[Opened]:
+async def opened(
+    request: Request[Visitor, Any, Any], session: AsyncSession, row: Impersonation, now: datetime
+) -> list[Opened]:
     """The logins it made, the first one first, as far as the reader sees them."""
     wanted = sa.select(Login).where(Login.impersonation_id == row.id).order_by(Login.created_at, Login.id)
     logins = list(await session.scalars(wanted.limit(LOGINS)))
@@ -83,7 +86,7 @@ async def opened(session: AsyncSession, row: Impersonation, now: datetime) -> li
             login.tell,
             login.told_at,
             login.tell_tries,
-            login.tell_error,
+            trouble_words(login.tell_error, speech(request)) if login.tell_error else None,
         )
         for login in logins
     ]

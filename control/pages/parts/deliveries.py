@@ -22,7 +22,7 @@ SID_SHOWN = 8
 
 @dataclass(frozen=True, slots=True)
 class ShownDelivery:
-    """One login that has ended; `trouble` is the sentence for what the last try met."""
+    """One login that has ended; `trouble` says in words what the last try met."""
 
     app_name: str
     sid: str
@@ -59,20 +59,21 @@ def _shown(delivery: Delivery, say: Callable[[str], str]) -> ShownDelivery:
         delivery.outcome,
         delivery.told_at,
         delivery.tries,
-        _sentence(delivery.trouble, say) if delivery.trouble else None,
+        trouble_words(delivery.trouble, say) if delivery.trouble else None,
         delivery.next_at,
     )
 
 
-def _sentence(trouble: str, _: Callable[[str], str]) -> str:
+def trouble_words(trouble: str, _: Callable[[str], str]) -> str:
+    """What the last try met, in a few words that stand behind others."""
     status = trouble.removeprefix("status ")
     if status != trouble:
-        return _("It answered with the status %(status)s.") % {"status": status}
+        return _("status %(status)s") % {"status": status}
     known = {
-        Hitch.ADDRESS.value: _("Its address leads to no place that we send to."),
-        Hitch.CONNECTION.value: _("No secure connection to it could be made."),
-        Hitch.TIME.value: _("It did not answer in time."),
-        Hitch.ANSWER.value: _("What it answered could not be read."),
-        UNREGISTERED: _("It takes no logouts any more."),
+        Hitch.ADDRESS.value: _("an address that nothing is sent to"),
+        Hitch.CONNECTION.value: _("no secure connection"),
+        Hitch.TIME.value: _("no answer in time"),
+        Hitch.ANSWER.value: _("an answer that cannot be read"),
+        UNREGISTERED: _("the app takes no logouts any more"),
     }
     return known.get(trouble, trouble)

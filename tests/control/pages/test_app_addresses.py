@@ -123,8 +123,8 @@ async def test_its_page_says_what_it_was_told_and_why_not(pages: House) -> None:
     quiet = await ended(pages, "Zoe", timedelta(seconds=30), tell=False)
     said = await (await pages.visit("Ada")).read(f"/apps/{pages.cast.app_id('softphone')}")
     assert f"{arrived} 08:59:55 Acknowledged 08:59:58 1" in said
-    assert f"{waits} 08:59:40 Waiting It did not answer in time. Next try: 09:01:00 2" in said
-    assert f"{lost} 07:00:00 Given up 09:00:00 It answered with the status 503. 11" in said
+    assert f"{waits} 08:59:40 Waiting no answer in time, next try: 09:01:00 2" in said
+    assert f"{lost} 07:00:00 Given up 09:00:00 status 503 11" in said
     assert quiet not in said
 
 
