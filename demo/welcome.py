@@ -33,5 +33,8 @@ To try: sign in to the panel as pia@pine.example, then Users -> Pia -> User Bind
 101 -> Save. Now log in to the softphone: it shows Dan, extension 101, and says who acts. Release the
 binding and load the softphone's page again: the login is gone, and the next one is Pia's own.
 
+Or help for twenty minutes: sign in as olaf@oak.example, then Companies -> Bakery -> Members -> Bea ->
+Impersonate -> Softphone. A new tab opens as Bea, with a red bar and Stop; closing the tab ends it too.
+
 Ctrl-C ends the demo.
 """

@@ -32,7 +32,7 @@ from tenants.refusals import Gone, Invalid, OutOfReach, Refusal, TooMany
 from tenants.sign_in import Attempt, SignIn, hold_back
 
 
-@get("/prove", may=SIGNED_IN, outlives=False, before_factor=True, leaves=True, include_in_schema=False)
+@get("/prove", may=SIGNED_IN, outlives=False, before_factor=True, include_in_schema=False)
 async def ask_again(request: Request[Visitor, Any, Any]) -> Response[Any]:
     """Is it still you? The form; `next` is where it leads."""
     return await _form(request, request.query_params.get("next", ""))
