@@ -226,6 +226,8 @@ document.addEventListener("submit", event => {
   const form = event.target;
   if (event.defaultPrevented || form.method !== "post" || event.submitter?.formMethod === "dialog") return;
   if (form.dataset.sent) event.preventDefault();
-  form.dataset.sent = "1";
+  // What goes on in a tab of its own leaves this page as it was, and has answered the question over it.
+  if (event.submitter?.formTarget === "_blank") setTimeout(() => form.closest("dialog")?.close());
+  else form.dataset.sent = "1";
 });
 addEventListener("pageshow", () => { for (const form of all("form[data-sent]")) delete form.dataset.sent; });
