@@ -74,7 +74,7 @@ class Seen:
     deliveries: Sequence[ShownDelivery]
 
 
-@get("/apps/{app_id:int}/test", may=Permission.MANAGE_APPS, outlives=False, include_in_schema=False)
+@get("/apps/{app_id:int}/test", may=Permission.MANAGE_APPS, outlives=True, include_in_schema=False)
 async def show_test(request: Request[Visitor, Any, Any], session: Session, app_id: Id) -> Response[Any]:
     """The reader's newest impersonation at this app, step by step, and the way to begin one."""
     app, now, _ = await own_app(session, app_id), request.user.now, speech(request)
@@ -101,7 +101,7 @@ async def show_test(request: Request[Visitor, Any, Any], session: Session, app_i
     return shown
 
 
-@post("/apps/{app_id:int}/test/end", may=Permission.MANAGE_APPS, outlives=False, include_in_schema=False)
+@post("/apps/{app_id:int}/test/end", may=Permission.MANAGE_APPS, outlives=True, include_in_schema=False)
 async def end_test(request: Request[Visitor, Any, Any], session: Session, app_id: Id) -> Redirect:
     """End the reader's own test, to see whether the app hears of it."""
     app, now, _ = await own_app(session, app_id), request.user.now, speech(request)

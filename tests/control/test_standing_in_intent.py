@@ -18,7 +18,7 @@ from tenants.sign_in import SignIn
 from tenants.store import Store
 from tests.cast import NOW, ORIGIN, house_work, work_as
 from tests.conftest import Template
-from tests.control.scene import Scene, Who, set_scene
+from tests.control.scene import Scene, Who, records_named, set_scene
 from tests.control.test_intent import expected, places_for
 from tests.intent import EVERYBODY, INTENT, KNOWS, OPEN_TO_STAND_INS, Line
 
@@ -153,6 +153,8 @@ def wanted(case: Case, route: str, line: Line, place: str | None) -> tuple[froze
     method = route.partition(" ")[0]
     if route in STARTS:
         return frozenset({409}), "nested"
+    if route == "POST /impersonations/stop":
+        return frozenset({303}), None
     if route not in OPEN_TO_STAND_INS:
         return frozenset({403}), "outlives"
     if case.mode == "look" and (route in REVEALS or (method not in SAFE and route not in WAYS_OUT)):
@@ -206,6 +208,19 @@ async def test_c8_of_an_open_form_what_would_last_is_refused(scene: Scene, case:
         rule = "look" if case.mode == "look" else "outlives" if lent else None
         assert answer.status_code == 403, route
         assert rule is None or rule_of(answer) == rule, route
+
+
+async def test_b18_b19_one_foreign_record_is_enough_to_be_refused(scene: Scene, case: Case) -> None:
+    """Each record that an open address or form names is swapped in turn for another branch's."""
+    own, foreign = scene.places["Bakery"], scene.places["Dairy"]
+    for route in OPEN_TO_STAND_INS & INTENT.keys() & scene.routes().keys():
+        line = INTENT[route]
+        named = records_named(route, line)
+        if case.subject not in line.who or len(named) < 2:
+            continue
+        for record in sorted(named):
+            answer = await scene.knock(TABLE, route, line, own | {record: foreign[record]})
+            assert answer.status_code in {403, 404, 422}, f"{route} with a foreign {record}: {answer.status_code}"
 
 
 def test_a_route_that_nobody_wrote_down_is_closed(scene: Scene) -> None:

@@ -6,12 +6,15 @@ import pytest
 import sqlalchemy as sa
 
 from bindings.impersonation import Impersonation
+from control.cast import PASSWORD
 from tenants.actor import Via
+from tenants.credentials import hash_password
 from tenants.letters import Letter
 from tenants.people import User
 from tenants.sign_in import SignIn
 from tenants.store import Store
-from tenants.trail import Entry
+from tenants.trail import Entry, record
+from tenants.verbs import Verb
 from tests.cast import house_work, work_as
 from tests.control.pages.test_standing_in import become
 from tests.control.pages.visit import words
@@ -54,6 +57,20 @@ async def test_b35_a_closed_page_says_to_stop_first_and_has_the_button(pages: Ho
         assert 'type="password"' not in html, path
     for path in (f"/users/{bea}/email", f"/users/{bea}/discard", f"/users/{bea}/security/disable"):
         assert "Stop impersonating first" in await olaf.get(path, status=403)
+
+
+async def test_t52_b35_where_an_app_asks_for_a_proof_it_is_olafs_own(pages: House) -> None:
+    """The panel asks nobody who stands in for a password; where an app does, Bea's is as wrong as any other."""
+    async with house_work(pages.store, pages.clock.now) as session:
+        bea = await session.get_one(User, pages.cast.user("Bea").id)
+        bea.password_hash = await hash_password("only-bea-knows-this")
+        record(session, Verb.PASSWORD_CHANGED, bea)
+    olaf = await pages.visit("Olaf")
+    await become(olaf, pages, "Bea", at="Bakery")
+    assert "olaf@oak.example" in await olaf.get("/prove?next=/home")
+    await olaf.post("/prove", at="/prove?next=/home", status=422, password="only-bea-knows-this", next="/home")
+    await olaf.post("/prove", at="/prove?next=/home", password=PASSWORD, next="/home")
+    assert "(as Bea Bell)" in await olaf.get("/home")
 
 
 @pytest.mark.parametrize(
