@@ -10,20 +10,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bindings.apps import App
 from bindings.binding import Binding, staleness
 from bindings.consenting import revoke_consent
+from bindings.endings import discard_membership, suspend_tenant
 from bindings.guard import Refused
 from bindings.impersonation import Asked, Impersonation
 from bindings.login import Because, Granted, Login, Seen, resolve, start_login
 from bindings.moving import CAUSE, move_tenant, what_moves
 from bindings.reaping import ask_again, reap
 from bindings.recheck import recheck
+from bindings.resets import reset_access
+from bindings.role_change import change_role
 from tenants.consents import Consent
-from tenants.people import Membership, find_membership
+from tenants.people import Membership, User, find_membership
 from tenants.protections import Word, tighten
+from tenants.roles import Role
 from tenants.sign_in import SignIn
 from tenants.store import Store
 from tenants.teams import Team, TeamMember
 from tenants.trail import Entry
-from tenants.tree import Tenant
+from tenants.tree import Scope, Tenant
 from tenants.verbs import Verb
 from tests.cast import NOW, ORIGIN, WHY, Cast, bind, house_work, impersonate, work_as
 
@@ -278,6 +282,52 @@ async def test_bruno_as_bea_ends_with_his_lead(store: Store, cast: Cast, how: st
             await (await session.get_one(Team, place.team_id)).discard(session, NOW)
         await recheck(session, await session.get_one(Tenant, place.tenant_id), NOW)
     assert await end_of(store, number) == ("permission", ["permission"], {"impersonation_permission"})
+
+
+# What ends an impersonation ends a token and a login through it as well
+
+
+async def suspended(session: AsyncSession, cast: Cast) -> None:
+    bakery = await session.get_one(Tenant, cast.tenant("Bakery").id)
+    await suspend_tenant(session, cast.actor("Ada"), bakery, Scope.STAFF, "unpaid since May", NOW)
+
+
+async def demoted(session: AsyncSession, cast: Cast) -> None:
+    opal = await find_membership(session, cast.membership_id("Opal"))
+    await change_role(session, cast.actor("Ada"), opal, Role.AUDITOR, NOW)
+
+
+async def discarded(session: AsyncSession, cast: Cast) -> None:
+    await discard_membership(session, cast.actor("Ada"), await find_membership(session, cast.membership_id("Bea")), NOW)
+
+
+async def reset(session: AsyncSession, cast: Cast) -> None:
+    await reset_access(session, await session.get_one(User, cast.user("Bea").id), "password_reset", NOW)
+
+
+@pytest.mark.parametrize(
+    ("ending", "cause"),
+    [
+        (suspended, "tenant_suspended"),
+        (demoted, "rights_lost"),
+        (discarded, "membership_discarded"),
+        (reset, "password_reset"),
+    ],
+)
+@pytest.mark.parametrize("standing", [at_the_softphone, exchanged], ids=["app", "token"])
+async def test_a_token_and_a_login_end_with_what_ends_an_impersonation(
+    store: Store,
+    cast: Cast,
+    standing: Standing,
+    ending: Callable[[AsyncSession, Cast], Awaitable[None]],
+    cause: str,
+) -> None:
+    number = await standing(store, cast, "Opal", "Bea")
+    async with work_as(store, cast.actor("Ada")) as session:
+        await ending(session, cast)
+    ended, told, logins = await end_of(store, number)
+    assert (ended, told) == (cause, [cause])
+    assert None not in logins
 
 
 # A move
