@@ -15,6 +15,7 @@ class Known:
     binding_id: int
     playbook_id: int
     invitation_id: int
+    impersonation_id: int
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,10 @@ def dan(known: Known) -> int:
     return known.cast.membership_id("Dan")
 
 
+def pias(known: Known) -> int:
+    return known.cast.membership_id("Pia")
+
+
 def softphone(known: Known) -> int:
     return known.cast.app_id("softphone")
 
@@ -109,6 +114,10 @@ def entry(known: Known) -> int:
 
 def bound(known: Known) -> int:
     return known.binding_id
+
+
+def over(known: Known) -> int:
+    return known.impersonation_id
 
 
 def offered(known: Known) -> int:
@@ -234,6 +243,16 @@ PLACES = (
     at("playbook older", "/playbooks/{playbook_id:int}", "?version=1", playbook_id=playbook),
     at("playbook edit", "/playbooks/{playbook_id:int}/edit", playbook_id=playbook),
     at("playbook compared", "/playbooks/{playbook_id:int}/compare", playbook_id=playbook),
+    at("impersonations", "/impersonations"),
+    at("impersonations past", "/impersonations", "?state=past"),
+    at("impersonations none", "/impersonations", "?state=past&q=nobody"),
+    at("impersonation rows", "/impersonations/rows"),
+    at("impersonation", "/impersonations/{impersonation_id:int}", impersonation_id=over),
+    at("sign in as", "/impersonations/new", "?membership={membership_id:int}", membership_id=dan),
+    at("sign in as refused", "/impersonations/new", "?membership={membership_id:int}", membership_id=pias),
+    at("what was done", "/impersonations/{impersonation_id:int}/done", who="Paul", impersonation_id=over),
+    at("end all", "/impersonations/end-all", "?tenant={tenant_id:int}", tenant_id=dairy),
+    at("stop the world", "/impersonations/stop-the-world", who="Ada"),
     at("history", "/history"),
     at("history entry", "/history/{entry_id:int}", entry_id=entry),
     at("apps", "/apps"),
@@ -264,6 +283,7 @@ ELSEWHERE = {
     "/email/confirm/{secret:str}": "looked at in test_letters.py",
     "/email/agree/{secret:str}": "looked at in test_letters.py",
     "/acting": "no page: asked by the script",
+    "/impersonations/live": "no page: a stream for the script",
     "/stop/{ticket:str}": "looked at in test_embed.py",
 }
 """Doors for browsers that are not in the table, and why."""

@@ -1,7 +1,7 @@
 """What holds for every page: people can use it in light and dark, large and small, and it shows a binding."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,7 @@ from tests.browser.demo_process import Demo
 from tests.browser.looking import faults, overflow, photograph
 from tests.browser.pages import ELSEWHERE, PLACES, Known, Place
 from tests.browser.person import Person
-from tests.cast import Cast, house_work
+from tests.cast import Cast, house_work, impersonate
 
 pytestmark = pytest.mark.browser
 
@@ -62,7 +62,9 @@ async def known(demo: Demo, cast: Cast, lookers: dict[str, Person]) -> Known:
             playbook = await Playbook.write(session, nobody, dairy, "Oven down", "# Oven\n\nCall Dan.", "", now)
             await playbook.revise(session, nobody, "Oven down", "# Oven\n\nCall Dina.", "", now, seen=1)
             offer = await Invitation.prepare(session, nobody, dairy.id, "dot@new.example", "Dot", Role.MEMBER, now)
-            return Known(cast, *numbers, playbook.id, offer.id)
+        # An hour ago, so that by now it is over.
+        past = await impersonate(store, cast, "Paul", "Dan", now - timedelta(hours=1), at="Dairy")
+        return Known(cast, *numbers, playbook.id, offer.id, past)
     finally:
         await store.close()
 
