@@ -75,7 +75,6 @@ PAST_THE_FENCE = {
     "bindings/recheck.py": "ends the logins of stale bindings, which are in nobody else's reach",
     "bindings/what_ends.py": "counts sign-ins, which are in nobody else's reach",
     "control/openid/issuer.py": "the login path's connection",
-    "control/openid/acting.py": "an app's page tells of itself several times a minute, in one statement",
     "control/embed.py": "which app's pages may show the frame, before anybody is known",
     "control/openid/asking.py": "the login path's connection",
     "control/openid/continuing.py": "the profiles of who stands in, as themselves",
