@@ -54,8 +54,13 @@ async def explain(
 
 def exchanged(actor: Role, subject: Role) -> tuple[list[Permission], list[Permission]]:
     """What the actor gains and loses while standing in: the subject's rights, within what the actor may lend."""
-    then, now = RIGHTS[subject].may & RIGHTS[actor].lends, RIGHTS[actor].may
+    then, now = held(actor, subject), RIGHTS[actor].may
     return sorted(then - now), sorted(now - then)
+
+
+def held(actor: Role, subject: Role) -> frozenset[Permission]:
+    """What an actor may do while standing in: the subject's rights, within what the actor's role may lend."""
+    return RIGHTS[subject].may & RIGHTS[actor].lends
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,8 @@ class Rehearsed:
     closed: bool
     """The subject's organization is suspended: there is nothing to be done there but to look."""
     policy: Policy
-    gains: list[Permission]
+    holds: list[Permission]
+    """What the actor will be able to do: the subject's rights, within what the actor may lend."""
     loses: list[Permission]
     replaces: Impersonation | None
     """The actor's own live one, which this one would end."""
@@ -102,7 +108,8 @@ async def rehearse(session: AsyncSession, actor: Actor, subject: Membership, now
         refused is not None and judge(replace(found.facts, consented=True)) is None,
         found.facts.subject is not None and found.facts.subject.closed,
         policy,
-        *exchanged(who.role, Role(subject.role)),
+        sorted(held(who.role, Role(subject.role))),
+        exchanged(who.role, Role(subject.role))[1],
         (await session.scalars(own)).one_or_none(),
         longest if policy.minutes is None else min(longest, policy.minutes),
     )

@@ -400,9 +400,11 @@ async def test_what_one_can_and_cannot_is_said_before(pages: House) -> None:
     bea = number(pages, "Bea", "Bakery")
     as_bruno = words(await bruno.ask(f"{NEW}?membership={bea}"))
     assert "Bea Bell, bea@bakery.example, at Bakery. It lasts 20 minutes" in as_bruno
+    assert "As Bea Bell you can: see their own profile, extension and recordings." in as_bruno
     assert "As Bea Bell you cannot: " in as_bruno
     assert "invite people" in as_bruno
     as_olaf = words(await olaf.ask(f"{NEW}?membership={number(pages, 'Boris', 'Bakery')}"))
+    assert "read history" in as_olaf.partition("As Boris Birch you can: ")[2].partition("As Boris Birch you cannot")[0]
     assert "Nobody who stands in changes passwords" in as_olaf
 
 
