@@ -30,7 +30,7 @@ UNREGISTERED = "unregistered"
 """The app takes no logouts any more: the one trouble that no later try mends."""
 
 _logins, _apps = Login.__table__, App.__table__
-_ASKED_FOR = sa.literal_column("logins.tell")
+_ASKED_FOR: sa.ColumnElement[bool] = sa.literal_column("logins.tell")
 """As the indexes have it: SQLite takes them for nothing that is written otherwise, such as `tell = 1`."""
 
 
