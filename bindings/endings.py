@@ -17,6 +17,7 @@ from bindings.login import LONGEST as LOGIN_LASTS
 from bindings.login import Login
 from tenants.actor import Actor
 from tenants.api_keys import ApiKey
+from tenants.consents import Consent
 from tenants.people import Membership, User
 from tenants.reach import below
 from tenants.sign_in import IDLE, SignIn
@@ -176,6 +177,7 @@ async def _discarded(session: AsyncSession, members: Members, cause: str, now: d
     await end_access(session, members, cause, now)
     made = sa.select(Binding).where(Binding.membership_id.in_(members), Binding.ended_at.is_(None))
     await end_bindings(session, made, cause, now)
+    await end_consents(session, members, cause, now)
 
 
 async def _undiscarded(session: AsyncSession, members: Members, now: datetime) -> None:
@@ -202,3 +204,10 @@ async def end_bindings(session: AsyncSession, bindings: sa.Select[Binding], caus
     """End these bindings for good."""
     for binding in (await session.scalars(bindings)).all():
         await binding.end(session, cause, now)
+
+
+async def end_consents(session: AsyncSession, members: Members, cause: str, now: datetime) -> None:
+    """Close the windows that they opened to themselves, and make their spoken digits good for nothing."""
+    opened = sa.select(Consent).where(Consent.membership_id.in_(members), Consent.open_at(now))
+    for consent in (await session.scalars(opened)).all():
+        await consent.cut(session, now, cause)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.binding import Binding
-from bindings.endings import end_access, end_bindings, members_of_user
+from bindings.endings import end_access, end_bindings, end_consents, members_of_user
 from tenants.email_changes import EmailChange
 from tenants.links import Link, Purpose
 from tenants.password_resets import set_password
@@ -30,6 +30,8 @@ async def reset_access(session: AsyncSession, user: User, cause: str, now: datet
     await Link.spend(session, Purpose.SECOND_FACTOR, now, user_id=user.id)
     concerned = sa.or_(Binding.membership_id.in_(theirs), Binding.subject_membership_id.in_(theirs))
     await end_bindings(session, sa.select(Binding).where(concerned, Binding.ended_at.is_(None)), cause, now)
+    # Whoever had the account before may have let somebody in.
+    await end_consents(session, theirs, cause, now)
 
 
 async def reset_password(session: AsyncSession, secret: str, password_hash: str, now: datetime) -> User:

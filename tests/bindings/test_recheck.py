@@ -330,6 +330,19 @@ async def test_a_token_and_a_login_end_with_what_ends_an_impersonation(
     assert None not in logins
 
 
+@pytest.mark.parametrize("ending", [discarded, reset])
+async def test_whom_somebody_let_in_is_out_when_they_are_discarded_or_reset(
+    store: Store, cast: Cast, ending: Callable[[AsyncSession, Cast], Awaitable[None]]
+) -> None:
+    """Whoever had Bea's account may have let them in; undiscarding her opens nothing either."""
+    hers, everybodys = await window(store, cast, "Bea", "Oak"), await window(store, cast, "Boris", "Oak", whole=True)
+    async with work_as(store, cast.actor("Ada")) as session:
+        await ending(session, cast)
+    async with house_work(store) as session:
+        over = [(await session.get_one(Consent, number)).revoked_at for number in (hers, everybodys)]
+    assert over == [NOW, None]
+
+
 # A move
 
 
