@@ -20,6 +20,8 @@ FORM = "application/x-www-form-urlencoded"
 UNCACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 ORIGINS_KEPT = timedelta(seconds=30)
 """How long a process keeps the list of origins that apps ask from."""
+ORIGINS_AGAIN = timedelta(seconds=2)
+"""How soon it looks again for one that is not on it: its app may have been registered a moment ago."""
 
 
 class Origins:
@@ -32,7 +34,8 @@ class Origins:
 
     async def hold(self, origin: str, now: datetime) -> bool:
         """Whether an app is registered there."""
-        if self._read_at is None or abs(now - self._read_at) > ORIGINS_KEPT:
+        kept = ORIGINS_KEPT if origin in self._known else ORIGINS_AGAIN
+        if self._read_at is None or abs(now - self._read_at) > kept:
             apps = App.__table__
             wanted = sa.select(apps.c.redirect_uris).where(apps.c.type != "native", apps.c.discarded_at.is_(None))
             async with self._store.hot.connect() as connection:

@@ -18,7 +18,7 @@ from tenants.trail import Entry
 from tenants.verbs import Verb
 from tests.cast import NOW, WHY, bind, house_work
 from tests.control.openid.opening import Opened, end_as_house, open_as, take_over, taken, the_row
-from tests.control.openid.story import Client, Panel
+from tests.control.openid.story import Client, Panel, app_of
 
 HERE = "http://softphone.localhost:8001"
 
@@ -291,6 +291,16 @@ async def test_pages_of_registered_apps_may_read_the_answer_and_no_others(panel:
         preflight = await softphone.http.options("/oauth/acting", headers=asked)
         assert preflight.headers.get("access-control-allow-origin") == allowed
         assert ("Authorization" in preflight.headers.get("access-control-allow-headers", "")) == (allowed is not None)
+
+
+async def test_pages_of_an_app_that_was_registered_a_moment_ago_may_read_it_too(panel: Panel) -> None:
+    origin = {"Origin": "https://phone.example"}
+    before = await panel.browser().get("/oauth/acting", headers=origin)
+    await app_of(panel, "Acme", "web-phone", kind="spa", uris=["https://phone.example/callback"])
+    panel.clock.pass_(seconds=3)
+    after = await panel.browser().get("/oauth/acting", headers=origin)
+    allowed = [answer.headers.get("access-control-allow-origin") for answer in (before, after)]
+    assert allowed == [None, "https://phone.example"]
 
 
 async def test_t59_no_answer_and_no_entry_holds_a_token(panel: Panel, softphone: Client) -> None:
