@@ -67,6 +67,7 @@ PAST_THE_FENCE = {
     "bindings/logout_tokens.py": "which logins have ended that their apps are to be told of, wherever they lie",
     "bindings/presence.py": "an app's page tells of itself several times a minute, in one statement",
     "bindings/hints.py": "spends a hint in one statement",
+    "bindings/notices.py": "notes on the login path's connection what somebody is to be told",
     "bindings/impersonation.py": "whose subject it is; its logins end with it",
     "bindings/moving.py": "what leads across the border of what moves, wherever it lies",
     "bindings/moving_phones.py": "ends logins, and lets the keys of one tenant wait for the end of the move",
