@@ -56,7 +56,9 @@ async def test_ada_asks_axel_says_yes_bea_is_told_and_ends_it(pages: House) -> N
     assert "The glass is broken for you" in home
     assert REASON in home
     await bea.post(f"/break-glass/{number}/end", at="/home")
-    assert "has ended" in await ada.get("/home", status=409)
+    over = await ada.get("/home", status=409)
+    assert "has ended" in over
+    assert "the rules of Bakery, or a consent" in over
     async with house_work(pages.store) as session:
         assert (await session.scalars(sa.select(Impersonation.ended_cause))).one() == "policy"
 
