@@ -92,7 +92,10 @@ async function beat() {
       return false;
     }
     if (answer.status !== 409) {
-      return true;
+      if (banner.hidden) {
+        await look();
+      }
+      return token !== null;
     }
     if (tried >= COPY_TRIES) {
       leave("copied");
@@ -141,6 +144,7 @@ function show(seen) {
   endsAt = performance.now() + seen.seconds_left * 1000;
   document.title = `(as ${seen.name}) ${title}`;
   banner.hidden = false;
+  byId("opening").hidden = true;
   byId("person").hidden = false;
   tick();
   ticking ??= setInterval(tick, 1000);
@@ -167,7 +171,9 @@ function leave(why, words = OVER[why][1]) {
   clearInterval(beating);
   clearInterval(ticking);
   banner.remove();
+  byId("opening").remove();
   byId("person").remove();
+  byId("trouble").textContent = "";
   document.title = title;
   byId("over-heading").textContent = OVER[why][0];
   byId("over-words").textContent = words;
@@ -188,6 +194,7 @@ async function stop() {
 }
 
 async function begin() {
+  byId("opening").hidden = false;
   const code = codeInAddress();
   if (code !== null) {
     sessionStorage.removeItem(TOKEN);
@@ -211,7 +218,6 @@ async function begin() {
   }
   if (await beat()) {
     beating = setInterval(beat, BEAT);
-    await look();
   }
 }
 

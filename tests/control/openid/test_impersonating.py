@@ -323,6 +323,18 @@ async def test_logging_out_at_the_app_ends_that_login_and_not_the_panels_imperso
     assert 'data-stand-in="impersonation"' in (await opal.get("/home", headers={"Accept": "text/html"})).text
 
 
+async def test_giving_its_token_back_ends_that_login_alone(
+    panel: Panel, softphone: Client, opal: httpx.AsyncClient
+) -> None:
+    token = str(
+        (await code_in(softphone, await answer_with(opal, await softphone.ask(opal), "subject")))["access_token"]
+    )
+    await softphone.post("/oauth/revoke", token=token)
+    assert await softphone.introspect(token) == {"active": False}
+    (row,) = await impersonations(panel)
+    assert row.ended_at is None
+
+
 async def test_logging_out_works_while_nobody_has_read_that_it_ended(
     panel: Panel, softphone: Client, opal: httpx.AsyncClient
 ) -> None:
