@@ -20,6 +20,7 @@ from tenants.trail import Entry
 from tenants.tree import Tenant
 from tenants.verbs import Verb
 from tests.cast import ORIGIN, WHY, bind, house_work, impersonate
+from tests.conftest import ON_BOTH
 from tests.control.logins import log_in
 from tests.control.pages.test_standing_in import become
 from tests.control.visits import House
@@ -102,6 +103,7 @@ async def test_what_is_over_is_listed_there_and_not_here(pages: House) -> None:
     assert "was signed in as" in await nora.read(f"{PAGE}/{number}")
 
 
+@ON_BOTH
 async def test_the_past_is_filtered_by_the_address_and_exported_as_shown(pages: House) -> None:
     await olaf_is_bea(pages)
     await impersonate(pages.store, pages.cast, "Opal", "Cora", at="Clinic", app="softphone")
@@ -334,6 +336,7 @@ async def test_the_world_asks_for_a_fresh_proof_and_an_admin_of_the_platform(pag
 # The record
 
 
+@ON_BOTH
 async def test_the_record_tells_what_was_done_and_what_the_apps_know(pages: House) -> None:
     olaf = await pages.visit("Olaf")
     await become(olaf, pages, "Bea", at="Bakery", app="")
@@ -371,3 +374,17 @@ def _login(pages: House, row: Impersonation, error: str | None, told_at: object,
         told_at=told_at,
         **told,
     )
+
+
+async def test_what_was_changed_through_it_is_counted_and_told(pages: House) -> None:
+    olaf = await pages.visit("Olaf")
+    await become(olaf, pages, "Boris", at="Bakery")
+    [row] = await _live(pages)
+    bakery = str(pages.cast.tenant("Bakery").id)
+    await olaf.post("/playbooks/new", at="/playbooks/new", company=bakery, title="Oven down", body="Call Bea.")
+    nora = await pages.visit("Nora")
+    read = await nora.read(f"{PAGE}/{row.id}")
+    assert "Olaf Olsen , signed in as Boris Birch , wrote the playbook Oven down" in read
+    assert "Changes 1" in read
+    pages.clock.pass_(minutes=20)
+    assert "20 min 0 s 1" in await nora.read(f"{PAGE}?state=past")

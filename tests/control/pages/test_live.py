@@ -17,6 +17,7 @@ from tenants.refusals import TooMany
 from tenants.roles import Role
 from tenants.sign_in import SignIn
 from tests.cast import house_work, impersonate, work_as
+from tests.conftest import ON_BOTH
 from tests.control.pages.test_standing_in import become
 from tests.control.visits import House, Reader
 
@@ -103,6 +104,7 @@ async def end(pages: House, number: int) -> None:
         await (await find_impersonation(session, number)).stop(session, boris, pages.clock.now)
 
 
+@ON_BOTH
 async def test_boris_hears_of_a_start_and_of_its_end(pages: House) -> None:
     boris = await pages.visit("Boris")
     async with listening(pages, boris) as browser:
