@@ -306,12 +306,14 @@ async def test_who_stands_in_is_told_to_the_apps_banner(panel: Panel, softphone:
     assert (await softphone.acting((await softphone.log_in(pia)).access)).status_code == 204
     await bind(panel.store, panel.cast, "Pia", "Dairy", "101", reason="she asked for help")
     said = (await softphone.acting((await softphone.log_in(pia)).access)).json()
+    assert said.pop("frame_url").startswith(f"{ISSUER}/embed/frame?client_id=softphone#")
     assert said == {
         "kind": "binding",
         "subject": {"sub": str(panel.cast.membership_id("Dan")), "name": "Dan Dale"},
         "actor": {"sub": str(panel.cast.membership_id("Pia")), "name": "Pia Pine"},
         "reason": "she asked for help",
         "ends_at": None,
+        "seconds_left": None,
         "stop_url": f"{ISSUER}/bindings",
     }
     assert (await softphone.acting("nonsense")).status_code == 401
