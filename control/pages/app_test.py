@@ -107,7 +107,7 @@ async def end_test(request: Request[Visitor, Any, Any], session: Session, app_id
     app, now, _ = await own_app(session, app_id), request.user.now, speech(request)
     stand = await _newest(request, session, app)
     ended = stand is not None and stand.ended_at is None and await stand.stop(session, acting(request), now)
-    said = _("Ended. The app is told now.") if ended else _("There was nothing left to end.")
+    said = _("Ended.") if ended else _("There was nothing left to end.")
     return see_other(request, f"/apps/{app.id}/test", say=said)
 
 

@@ -77,6 +77,21 @@ class Foreign:
             await store.close()
         self.secret = secret or ""
 
+    async def leave(self) -> None:
+        """Nobody is signed in there any more, and the panel offers it to no story that follows."""
+        store, now = Store(self.demo.database), datetime.now(UTC)
+        try:
+            async with house_work(store, now) as session:
+                app = (await session.scalars(sa.select(App).where(App.client_id == CLIENT_ID))).one()
+                open_ones = sa.select(Impersonation).where(
+                    Impersonation.app_id == app.id, Impersonation.ended_at.is_(None)
+                )
+                for stand in (await session.scalars(open_ones)).all():
+                    await stand.end(session, "stopped", now)
+                await app.discard(session, now)
+        finally:
+            await store.close()
+
     async def open_as(self, name: str, subject: str) -> str:
         """Somebody is somebody else at this app, from the panel's start to its access token."""
         store, now, actor = Store(self.demo.database), datetime.now(UTC), self.cast.actor(name)

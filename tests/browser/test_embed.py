@@ -34,6 +34,7 @@ async def foreign(demo: Demo, cast: Cast) -> AsyncIterator[Foreign]:
         await app.register()
         app.serve("/hostile.css", HOSTILE, kind="text/css")
         yield app
+        await app.leave()
 
 
 @pytest.fixture

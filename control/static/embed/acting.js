@@ -5,12 +5,14 @@
   if (customElements.get("acting-banner")) return;
   const look = new CSSStyleSheet(); // a constructed one: no style-src forbids it
   look.replaceSync(`
-div{position:fixed;inset:0 0 auto;z-index:2147483647;box-sizing:border-box;width:auto;max-width:none;margin:0;border:0;padding:.4rem 1rem;display:flex;flex-wrap:wrap;gap:.25rem 1rem;align-items:center;font:500 14px/1.4 system-ui,sans-serif;color:#fff;background:#9f1020}
+div{position:fixed;inset:0 0 auto;z-index:2147483647;box-sizing:border-box;width:auto;max-width:none;margin:0;border:0;padding:.4rem 1rem;display:flex;gap:.1rem 1rem;align-items:center;font:500 14px/1.4 system-ui,sans-serif;color:#fff;background:#9f1020}
 div[data-kind=binding]{color:#3f2d00;background:#fde68a}
-p{flex:1 1 16rem;margin:0;overflow-wrap:anywhere}
+p{flex:1;min-width:0;margin:0;overflow-wrap:anywhere}
 time{font-variant-numeric:tabular-nums}
 a,button{font:600 14px/1 system-ui,sans-serif;padding:.5rem .9rem;border:1px solid #0005;border-radius:.4rem;color:#1b1b1f;background:#fff;text-decoration:none;cursor:pointer}
 :focus-visible{outline:3px solid currentColor;outline-offset:2px}
+@media(max-width:40rem){div{display:grid;grid-template-columns:1fr auto}time{grid-row:2}a,button{grid-area:1/2/3}i{display:none}}
+i{font-style:normal}
 output{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}`);
   const make = (tag, text = "", more) => Object.assign(document.createElement(tag), { textContent: text }, more);
 
@@ -75,7 +77,7 @@ output{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50
       if (!state) return this.#draw("");
       const bound = state.kind === "binding", label = bound ? "Bindings" : "Stop";
       this.#bar.dataset.kind = state.kind;
-      this.#words.replaceChildren(`${state.actor.name} is signed in as `, make("b", state.subject.name), ". What is done here is recorded under both names.");
+      this.#words.replaceChildren(`${state.actor.name} is signed in as `, make("b", state.subject.name), ".", make("i", " What is done here is recorded under both names."));
       this.#draw(key, this.#words, this.#left, this.#token && !bound ? make("button", label, { type: "button", onclick: () => this.#stop() })
         : make("a", label, { ...(/^https?:/.test(state.stop_url) && { href: state.stop_url }), target: "_top", rel: "noreferrer" }));
       this.#say(this.#words.textContent);

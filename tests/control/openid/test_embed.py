@@ -1,6 +1,7 @@
 """The banner for apps that are not ours: its script, its frame with the hints it asks by, and the link that stops."""
 
 import asyncio
+import gzip
 import re
 from datetime import timedelta
 from html import unescape
@@ -52,6 +53,11 @@ async def test_the_script_is_for_every_page_and_renewed_within_minutes(panel: Pa
         assert (again.status_code, again.content) == (304, b"")
     assert (await browser.get("/embed/other.js")).status_code == 404
     assert "set-cookie" not in answer.headers
+
+
+async def test_the_script_is_small(panel: Panel) -> None:
+    content = (await panel.browser().get("/embed/acting.js")).content
+    assert len(gzip.compress(content)) < 4096
 
 
 async def test_the_frame_is_for_pages_of_its_app_alone(panel: Panel) -> None:
