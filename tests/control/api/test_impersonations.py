@@ -19,6 +19,7 @@ from tenants.verbs import Verb
 from tests.cast import NOW, WHY, house_work
 from tests.conftest import ON_BOTH
 from tests.control.api.conftest import Api, Program
+from tests.control.api.test_token_api import exchanged
 
 PATH = "/impersonations"
 
@@ -207,6 +208,12 @@ async def test_the_scope_is_asked_for(api: Api) -> None:
     made = await started(await api.as_("Olaf"), api)
     assert rule(await without.delete(f"{PATH}/{made['id']}")) == (403, "scope")
     assert (await without.get(PATH)).status_code == 200
+
+
+async def test_t28_an_exchanged_token_starts_nothing(api: Api) -> None:
+    boris = await exchanged(api, subject="Boris")
+    assert (await boris.post(PATH, body(api, "Bea", "Bakery"))).status_code in {403, 409}
+    assert [row.kind for row in await rows(api)] == ["token"]
 
 
 async def test_t20_a_new_one_ends_the_one_that_goes_on(api: Api) -> None:

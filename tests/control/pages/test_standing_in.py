@@ -6,11 +6,14 @@ import pytest
 import sqlalchemy as sa
 
 from bindings.impersonation import Impersonation
+from bindings.role_change import change_role
+from tenants.people import find_membership
+from tenants.roles import Role
 from tenants.sign_in import SignIn
 from tenants.trail import Entry
 from tenants.tree import Tenant
 from tenants.verbs import Verb
-from tests.cast import house_work
+from tests.cast import house_work, work_as
 from tests.control.pages.visit import words
 from tests.control.visits import House, Reader
 
@@ -137,12 +140,16 @@ async def test_what_was_changed_is_told_after_the_end_of_the_time_as_well(pages:
     assert "wrote the playbook" in await olaf.get(f"/impersonations/{number}/done")
 
 
-async def test_opal_meets_the_ended_page_once_she_is_no_operator(pages: House) -> None:
+async def test_b5_opal_meets_the_ended_page_once_she_is_no_operator(pages: House) -> None:
     opal = await pages.visit("Opal")
     await become(opal, pages, "Bea", at="Bakery")
-    async with house_work(pages.store, pages.clock.now) as session:
-        row = (await session.scalars(sa.select(Impersonation))).one()
-        assert row.over(pages.clock.now) is None
+    olaf = pages.cast.actor("Olaf")
+    async with work_as(pages.store, olaf, pages.clock.now) as session:
+        hers = await find_membership(session, pages.cast.membership_id("Opal"))
+        await change_role(session, olaf, hers, Role.AUDITOR, pages.clock.now)
+    assert "has ended" in await opal.get("/home", status=409)
+    await opal.post("/impersonations/over", at="/home")
+    assert "Opal Orr" in await opal.get("/users")
 
 
 @pytest.mark.parametrize("path", ["/users", "/account"])
