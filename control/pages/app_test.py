@@ -204,7 +204,9 @@ def _logout(seen: Seen, _: Callable[[str], str]) -> Check:
     if told.outcome is Outcome.ACKNOWLEDGED:
         return Check(name, State.OK, _("The app acknowledged that it has ended."), told.told_at)
     state = State.BAD if told.outcome is Outcome.GIVEN_UP or told.tries else State.WAIT
-    return Check(name, state, told.trouble or _("The app is told in a moment."))
+    if told.trouble is None:
+        return Check(name, state, _("The app is told in a moment."))
+    return Check(name, state, _("The app did not acknowledge it: %(trouble)s.") % {"trouble": told.trouble})
 
 
 CHECKS = (_hand_off, _banner, _alive, _refresh, _logout)

@@ -91,7 +91,7 @@ async def test_a_logout_that_fails_says_why(pages: House) -> None:
     async with house_work(pages.store, pages.clock.now) as session:
         await session.execute(sa.update(Login.__table__).values(tell_tries=1, tell_error="status 500"))
     assert (await states(pages, ada))[4] == "bad"
-    assert "It answered with the status 500." in await ada.read(where(pages))
+    assert "The app did not acknowledge it: status 500." in await ada.read(where(pages))
 
 
 async def test_an_app_without_the_addresses_is_told_what_is_missing(pages: House) -> None:
