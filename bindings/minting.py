@@ -53,6 +53,7 @@ class Exchanged:
     access_token: str
     expires_in: int
     """Seconds."""
+    stand_in: Impersonation
 
 
 class Spent(Refusal):
@@ -161,7 +162,7 @@ async def begin(
     except (Refused, OutOfReach):
         raise Spent from None
     token = signer.sign(_claims(issuer, stand, jti, now), ACCESS_TYPE)
-    return Exchanged(token, int((stand.ends_at - now).total_seconds()))
+    return Exchanged(token, int((stand.ends_at - now).total_seconds()), stand)
 
 
 def _claims(issuer: Issuer, stand: Impersonation, jti: str, now: datetime) -> dict[str, Any]:

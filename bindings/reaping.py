@@ -8,8 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from bindings.impersonation import GOODBYE, SILENCE, Impersonation
 from bindings.login import Login
 
-MOST = 100
-"""Rows that one look takes on: the rest waits for the next."""
+MOST = 10
+"""Impersonations that one transaction ends: the rest waits for the next."""
+ASKED = 100
+"""Those about whom one transaction asks the guard."""
 
 _logins = Login.__table__
 
@@ -60,10 +62,12 @@ async def ask_again(session: AsyncSession, now: datetime, after: int = 0) -> int
     Whatever changes a rule ends them itself. This finds what no act did: a window of consent that has closed.
     """
     row = Impersonation
-    going = sa.select(row).where(row.ended_at.is_(None), row.ends_at > now, row.id > after).order_by(row.id).limit(MOST)
+    going = (
+        sa.select(row).where(row.ended_at.is_(None), row.ends_at > now, row.id > after).order_by(row.id).limit(ASKED)
+    )
     rows = (await session.scalars(going)).all()
     for each in rows:
         refused, _ = await each.refused(session, now)
         if refused is not None:
             await each.end(session, refused.rule or "live", now)
-    return rows[-1].id if len(rows) == MOST else 0
+    return rows[-1].id if len(rows) == ASKED else 0

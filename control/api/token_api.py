@@ -21,6 +21,7 @@ from control.api.shapes import Id, PathId, Sent
 from control.doors import ANYONE, SIGNED_IN
 from control.house import House
 from control.pages.parts.fields import number_in
+from control.writing.alarms import raise_alarm
 from tenants.actor import Actor, Identity
 from tenants.api_keys import ApiKey
 from tenants.factors import factor_missing
@@ -177,6 +178,7 @@ async def exchange(request: Asked, data: JSONBody[Shown]) -> Response[Bearer]:
         actor = Actor.of(who[0], origin, strong=bool(minted.strong))
         session.sync_session.info["actor"] = actor
         given: Exchanged = await begin(session, house.issuer, signer, actor, minted, now)
+        await raise_alarm(house, session, actor, given.stand_in, now)
     return Response(Bearer(given.access_token, "Bearer", given.expires_in), headers=KEPT_NOWHERE)
 
 

@@ -4,9 +4,11 @@ from typing import Any
 
 from litestar import Request, Response, get, post
 
+from bindings.impersonation import end_all
 from control.doors import SIGNED_IN
 from control.pages.parts.entering import destination
 from control.pages.parts.fields import Id, read_fields
+from control.pages.parts.leaving import begun_from
 from control.pages.parts.session import Session
 from control.shell import page, see_other
 from control.speech import speech
@@ -44,6 +46,9 @@ async def choose(request: Request[Visitor, Any, Any], session: Session) -> Respo
     chosen = next((each for each in visitor.identities if each.membership_id == number), None)
     if chosen is None:
         raise OutOfReach
+    if chosen.membership_id != visitor.sign_in.membership_id:
+        # What was started as the other profile was that profile's, wherever it is open.
+        await end_all(session, (await session.scalars(begun_from(visitor.sign_in.id))).all(), "profile", visitor.now)
     await (await session.get_one(SignIn, visitor.sign_in.id)).choose(session, chosen)
     said = speech(request)("You are %(name)s at %(tenant)s now.") % {
         "name": chosen.shown_name,

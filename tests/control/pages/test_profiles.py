@@ -2,6 +2,15 @@
 
 import asyncio
 
+import sqlalchemy as sa
+
+from bindings.impersonation import Impersonation
+from tenants.actor import Actor
+from tenants.people import Membership, User
+from tenants.roles import Role
+from tenants.sign_in import SignIn
+from tenants.tree import Tenant
+from tests.cast import ORIGIN, house_work, impersonate
 from tests.conftest import ON_BOTH
 from tests.control.pages.visit import Panel, Visit, words
 
@@ -23,6 +32,24 @@ async def test_ben_is_in_bakery_and_in_clinic_and_chooses(panel: Panel) -> None:
     said = await switch(ben, panel.cast.membership_id("Ben", at="Clinic"))
     assert "You are Ben Bond at Clinic now." in said
     assert "Clinic" in words(await ben.open("/account"))
+
+
+async def test_pia_goes_on_as_another_profile_and_what_she_stood_in_by_ends(panel: Panel) -> None:
+    """She opened the softphone as Dan from Pine; as Oak's operator she is not the one who may."""
+    now = panel.clock.now
+    async with house_work(panel.store, now) as session:
+        person = await session.get_one(User, panel.cast.user("Pia").id)
+        oak = await session.get_one(Tenant, panel.cast.tenant("Oak").id)
+        there = await Membership.create(session, panel.cast.actor("Ada"), person, oak, Role.OPERATOR, now)
+    pia = await panel.visit("Pia", "/account/profiles", at="Pine")
+    async with house_work(panel.store, now) as session:
+        newest = sa.select(SignIn.id).where(SignIn.user_id == person.id).order_by(SignIn.id.desc())
+        sign_in_id = (await session.scalars(newest)).first()
+    acting = Actor.of(panel.cast.identity("Pia"), ORIGIN, sign_in_id=sign_in_id)
+    number = await impersonate(panel.store, panel.cast, "Pia", "Dan", now, app="softphone", actor=acting)
+    assert "at Oak now" in await switch(pia, there.id)
+    async with house_work(panel.store, now) as session:
+        assert (await session.get_one(Impersonation, number)).ended_cause == "profile"
 
 
 async def test_bea_has_one_profile_and_is_not_asked(panel: Panel) -> None:
