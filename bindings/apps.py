@@ -14,7 +14,7 @@ from tenants.credentials import digest, new_secret
 from tenants.phones import Product
 from tenants.reach import Extent, Reach
 from tenants.records import Audited, Json, Number, Record
-from tenants.refusals import Conflict, Invalid, OutOfReach
+from tenants.refusals import Conflict, Invalid, NotPermitted, OutOfReach
 from tenants.text import named, slugged
 from tenants.trail import record
 from tenants.tree import Tenant
@@ -159,12 +159,21 @@ class App(Record, Audited):
             )
         if "name" in fields:
             fields["name"] = named(fields["name"])
+        if fields.get("exchanges", self.exchanges) != self.exchanges:
+            self._require_exchangeable(session.sync_session.info["actor"])
         changed = {key: value for key, value in fields.items() if getattr(self, key) != value}
         for key, value in changed.items():
             setattr(self, key, value)
         if changed:
             record(session, Verb.APP_CHANGED, self)
             await session.flush()
+
+    def _require_exchangeable(self, actor: Actor) -> None:
+        """The platform's admins say which apps may exchange tokens (RFC 8693), and only an app with a secret may."""
+        if actor.true is not None and (actor.standing_in or actor.standing.tenant_kind != "platform"):
+            raise NotPermitted("Only the platform's admins let an app exchange tokens.", rule="platform")
+        if self.type != "web":
+            raise Conflict("Only a web app may exchange tokens: no other keeps a secret.", rule="public_client")
 
     async def rotate_secret(self, session: AsyncSession) -> str:
         """A new secret, shown once; the old one ends."""

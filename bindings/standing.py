@@ -108,6 +108,12 @@ _BY_CODE = _statement(
     "k.consumed_at AS token_consumed_at, NULL AS token_revoked_at, k.redirect_uri, k.nonce, k.code_challenge",
     "c.client_id = :client AND c.discarded_at IS NULL",
 )
+_BY_LOGIN = _statement(
+    "apps c JOIN logins l ON l.id = :login AND l.app_id = c.id",
+    ", ".join(f"NULL AS token_{each}" for each in ("id", "scope", "created_at", "expires_at", "consumed_at"))
+    + ", NULL AS token_revoked_at",
+    "c.client_id = :client AND c.discarded_at IS NULL",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +270,14 @@ async def by_code(
     if standing is None or standing.held is None or row is None:
         return standing
     return replace(standing, issued=Issued(row.redirect_uri, row.nonce, row.code_challenge))
+
+
+async def by_login(
+    connection: AsyncConnection | AsyncSession, client_id: str, login_id: str, now: datetime
+) -> Standing | None:
+    """A client with a login of its own that no token was given for yet; None where there is no such login."""
+    row = (await connection.execute(_BY_LOGIN, {"client": client_id, "login": login_id})).one_or_none()
+    return _standing(row, now)
 
 
 def _standing(row: Any, now: datetime) -> Standing | None:

@@ -5,11 +5,11 @@ from typing import Any
 from litestar import Request, Response, get
 
 from bindings.claims import STAND_IN_ACR
-from bindings.grants import HANDOFF_GRANT
 from bindings.keys import ALGORITHMS
 from bindings.oauth import PROMPTS, SCOPES
 from control.doors import ANYONE
 from control.openid.issuer import cross_origin, issuer_of
+from control.openid.tokens import GRANTS
 from control.visitor import Visitor
 
 SECRETS = ["client_secret_basic", "client_secret_post"]
@@ -28,11 +28,12 @@ async def discovery(request: Request[Visitor, Any, Any]) -> Response[dict[str, A
         "jwks_uri": f"{issuer}/oauth/jwks",
         "introspection_endpoint": f"{issuer}/oauth/introspect",
         "revocation_endpoint": f"{issuer}/oauth/revoke",
+        "pushed_authorization_request_endpoint": f"{issuer}/oauth/par",
         "end_session_endpoint": f"{issuer}/oauth/logout",
         "scopes_supported": list(SCOPES),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token", HANDOFF_GRANT],
+        "grant_types_supported": list(GRANTS),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(ALGORITHMS),
         "token_endpoint_auth_methods_supported": [*SECRETS, "none"],
@@ -45,6 +46,7 @@ async def discovery(request: Request[Visitor, Any, Any]) -> Response[dict[str, A
         "claims_parameter_supported": False,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
+        "require_pushed_authorization_requests": False,
         "authorization_response_iss_parameter_supported": True,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,

@@ -5,7 +5,7 @@ from typing import Any
 
 from litestar import HttpMethod, Request, Response, post, route
 
-from bindings import grants
+from bindings import exchange, grants
 from bindings.clients import Credentials, Rejected
 from bindings.grants import redeem, refresh, revoke, take_over
 from bindings.introspection import introspect, userinfo
@@ -18,13 +18,15 @@ ALLOWED = {
     "Access-Control-Allow-Headers": "Authorization, Content-Type",
     "Access-Control-Max-Age": "600",
 }
+GRANTS = ("authorization_code", "refresh_token", grants.HANDOFF_GRANT, exchange.EXCHANGE_GRANT)
+"""What the token endpoint gives tokens for."""
 Form = Mapping[str, str]
 Asked = Request[Visitor, Any, Any]
 
 
 @post("/oauth/token", may=ANYONE, outlives=False, credential="none", status_code=200, include_in_schema=False)
 async def token(request: Asked) -> Response[Any]:
-    """Tokens for a code, a refresh token or a hand-off (RFC 6749 section 3.2)."""
+    """Tokens for a code, a refresh token, a hand-off or another token (RFC 6749 section 3.2)."""
     return await _by_client(request, _grant, await cross_origin(request))
 
 
@@ -37,11 +39,11 @@ async def _grant(request: Asked, credentials: Credentials, fields: Form) -> dict
             return await refresh(issuer, credentials, fields, now, origin)
         case grants.HANDOFF_GRANT:
             return await take_over(issuer, credentials, fields, now, origin, request.headers.get("origin"))
+        case exchange.EXCHANGE_GRANT:
+            return await exchange.exchange(issuer, credentials, fields, now, origin)
         case None:
             raise Rejected("invalid_request", "The grant_type is missing.")
-    raise Rejected(
-        "unsupported_grant_type", f"The grants are authorization_code, refresh_token and {grants.HANDOFF_GRANT}."
-    )
+    raise Rejected("unsupported_grant_type", f"The grants are {', '.join(GRANTS)}.")
 
 
 @post("/oauth/introspect", may=ANYONE, outlives=False, credential="none", status_code=200, include_in_schema=False)

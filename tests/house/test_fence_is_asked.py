@@ -58,6 +58,7 @@ PAST_THE_FENCE = {
     "bindings/standing.py": "how a login stands now, in one statement",
     "bindings/logout.py": "ends a login and its tokens",
     "bindings/minting.py": "mints and spends tokens, in one statement each; what an exchanged one is",
+    "bindings/exchange.py": "whose token it is, before anybody is known; the login on the transaction's connection",
     "bindings/reaping.py": "which logins have reached their end, wherever they lie",
     "bindings/handoff.py": "the login of a hand-off, on the connection of the transaction",
     "control/reaping.py": "asks first, without a lock, whether anything has run out",
@@ -120,6 +121,7 @@ EVERYWHERE = {
     "control/visitor.py": {"door", "impersonation"},
     "control/reaping.py": {"reaper"},
     "control/api/token_api.py": {"token API"},
+    "bindings/exchange.py": {"token exchange"},
 }
 """Who opens a session without a fence, and the reason each gives."""
 

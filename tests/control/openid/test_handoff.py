@@ -63,7 +63,7 @@ async def test_it_begins_on_a_page_of_the_panel_and_the_code_is_in_the_fragment_
 
 async def test_discovery_tells_of_the_grant(panel: Panel) -> None:
     known = (await panel.browser().get("/.well-known/openid-configuration")).json()
-    assert known["grant_types_supported"] == ["authorization_code", "refresh_token", GRANT]
+    assert GRANT in known["grant_types_supported"]
 
 
 async def test_t26_twenty_redeem_one_hand_off_and_one_gets_a_token(panel: Panel, softphone: Client) -> None:
@@ -190,7 +190,8 @@ async def test_t18_an_acting_token_cannot_be_exchanged_for_a_clean_one(panel: Pa
     token = (await taken(softphone, await open_as(panel, "Olaf", "Bea")))["access_token"]
     exchange = "urn:ietf:params:oauth:grant-type:token-exchange"
     answer = await softphone.post("/oauth/token", grant_type=exchange, subject_token=token)
-    assert answer.json()["error"] == "unsupported_grant_type"
+    # Of apps that may exchange, test_exchange.py tells.
+    assert answer.json()["error"] == "unauthorized_client"
 
 
 async def test_t27_each_kind_of_secret_opens_its_own_door_alone(panel: Panel, softphone: Client) -> None:
