@@ -81,6 +81,10 @@ RELATIONS: dict[str, Fate] = {
     "mints.actor_membership_id": Fate.FOLLOW,
     "mints.subject_membership_id": Fate.FOLLOW,
     "notices.tenant_id": Fate.FOLLOW,
+    # A webhook stays its tenant's; what it is told of is asked of the tree as it stands then
+    "webhooks.tenant_id": Fate.FOLLOW,
+    "webhooks.seen_entry_id": Fate.FOLLOW,
+    "webhook_deliveries.tenant_id": Fate.FOLLOW,
     "notices.subject_membership_id": Fate.FOLLOW,
     "notices.actor_membership_id": Fate.FOLLOW,
     "notices.stand_in_id": Fate.FOLLOW,
@@ -97,6 +101,10 @@ RELATIONS: dict[str, Fate] = {
     "login_choices.extension_id": Fate.FOLLOW,
     "codes.app_id": Fate.FOLLOW,
     "tokens.app_id": Fate.FOLLOW,
+    "pushed_requests.app_id": Fate.FOLLOW,
+    "app_consents.user_id": Fate.FOLLOW,
+    "app_consents.tenant_id": Fate.FOLLOW,
+    "app_consents.app_id": Fate.FOLLOW,
     # A profile lives by a sponsor above it; it takes its own sign-ins and keys along
     "memberships.sponsor_id": Fate.CUT,
     "memberships.tenant_id": Fate.FOLLOW,
@@ -107,6 +115,8 @@ RELATIONS: dict[str, Fate] = {
     "api_keys.tenant_id": Fate.FOLLOW,
     "api_keys.membership_id": Fate.FOLLOW,
     "api_keys.user_id": Fate.FOLLOW,
+    "service_accounts.tenant_id": Fate.FOLLOW,
+    "service_accounts.membership_id": Fate.FOLLOW,
     "idempotent_answers.membership_id": Fate.FOLLOW,
     # Offers and wishes of those who are no longer above
     "invitations.invited_by_id": Fate.CUT,

@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from control.settings import Settings
 from control.settling import settling
 from control.streams import leaving_in_time
 from control.visitor import FindVisitor
+from control.webhooks import posting
 from tenants.refusals import Refusal
 from tenants.store import Store
 
@@ -76,7 +77,10 @@ def create_app(
     async def life(app: Litestar) -> AsyncIterator[None]:
         if isinstance(house.clock, Clock):
             await house.clock.set_by(house.store)
-        async with sending(house), settling(house), telling(house), reaping(house), leaving_in_time(house.streams):
+        async with AsyncExitStack() as tasks:
+            for task in (sending, settling, telling, posting, reaping):
+                await tasks.enter_async_context(task(house))
+            await tasks.enter_async_context(leaving_in_time(house.streams))
             yield
         await house.store.close()
 

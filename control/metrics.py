@@ -12,6 +12,7 @@ from tenants.roles import Permission
 REQUESTS = Counter("understudy_requests", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram("understudy_request_seconds", "Time to answer a request.", ["route"])
 LOGOUTS = Counter("understudy_logouts", "Logouts that apps were told of: acknowledged, waiting, given up.", ["outcome"])
+WEBHOOKS = Counter("understudy_webhooks", "Events sent to webhooks: delivered, waiting, failed.", ["outcome"])
 LETTERS = Counter("understudy_letters", "Letters tried: sent, put off or failed.", ["kind", "outcome"])
 
 
@@ -29,6 +30,11 @@ def count_letter(kind: str, outcome: str) -> None:
 def count_logout(outcome: str) -> None:
     """Count one try to tell an app."""
     LOGOUTS.labels(outcome).inc()
+
+
+def count_webhook(outcome: str) -> None:
+    """Count one try to tell a webhook."""
+    WEBHOOKS.labels(outcome).inc()
 
 
 @get("/metrics", may=Permission.SEE_TENANTS, outlives=True, credential="key", include_in_schema=False)

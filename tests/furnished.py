@@ -5,9 +5,11 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bindings.app_consents import AppConsent
 from bindings.impersonation import Impersonation
 from bindings.minting import Mint
 from bindings.notices import AccessNotice
+from bindings.webhooks import Webhook
 from tenants.api_keys import ApiKey
 from tenants.break_glasses import BreakGlass
 from tenants.consents import Consent
@@ -26,6 +28,7 @@ from tenants.roles import Role
 from tenants.seats import SeatLimit
 from tenants.second_factors import RecoveryCode, Totp
 from tenants.store import Store
+from tenants.service_accounts import ServiceAccount
 from tenants.trail import record
 from tenants.tree import Scope, Tenant
 from tenants.verbs import Verb
@@ -46,6 +49,8 @@ async def furnish(store: Store, cast: Cast) -> None:
         await session.flush()
         mine = await session.get_one(Membership, cast.membership_id("Boris"))
         await ApiKey.make(session, mine, "nightly export", ["read"], 90, NOW)
+        tenant = await session.get_one(Tenant, here)
+        await ServiceAccount.make(session, boris, tenant, "Till", Role.AUDITOR, ["read"], NOW)
     await bind(store, cast, "Olaf", "Bakery", "201", reason="Bea's headset does not ring")
     async with house_work(store) as session:
         session.add(
@@ -143,6 +148,10 @@ async def _windows(store: Store, cast: Cast) -> None:
             Consent(**here, membership_id=bea, to_tenant_id=cast.tenant("Oak").id, granted_by_id=bea, ends_at=tomorrow),
         ),
         (
+            Verb.APP_AGREED,
+            AppConsent(**here, user_id=cast.user("Bea").id, app_id=cast.app_id("softphone"), scopes="openid profile"),
+        ),
+        (
             Verb.BREAK_GLASS_ASKED,
             BreakGlass(
                 **here,
@@ -163,6 +172,10 @@ async def _windows(store: Store, cast: Cast) -> None:
     ]
     async with house_work(store) as session:
         await _tell(session, rows)
+        tenant = await session.get_one(Tenant, bakery)
+        told_at = "https://hooks.bakery.example/understudy"
+        webhook, _ = await Webhook.make(session, b"k" * 32, tenant, told_at, ["binding.made"], NOW)
+        await webhook.test(session, NOW)
         session.add(
             AccessNotice(
                 **here,

@@ -27,13 +27,15 @@ WIDER = {
     "users": "home_tenant_id name email email_verified_at password_hash second_factor locale zone theme keys_on "
     "created_at discarded_at discarded_level_id factors_reset_at notices_muted service",
     "memberships": "user_id tenant_id role sponsor_id role_given_by_id role_given_at created_at discarded_at "
-    "discarded_level_id external_id",
+    "discarded_level_id external_id withdrawn",
+    "invitations": "tenant_id email name role extension_id invited_by_id token_hash created_at sent_at expires_at "
+    "accepted_at revoked_at accepted_by_id together_id external_id membership_number team_ids",
     "teams": "tenant_id name created_at discarded_at external_id",
 }
 
 AUDITED: dict[str, tuple[str, list[str]]] = {
     "app_consents": (
-        "user_id tenant_id app_id scope created_at revoked_at",
+        "user_id tenant_id app_id scopes created_at revoked_at",
         ["user_id = NEW.user_id AND app_id = NEW.app_id AND revoked_at IS NULL AND NEW.revoked_at IS NULL"],
     ),
     "service_accounts": (
@@ -69,10 +71,15 @@ def _wider_rows() -> None:
         op.add_column("apps", column)
     op.add_column("users", sa.Column("service", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("memberships", sa.Column("external_id", sa.String(255), nullable=True))
+    op.add_column("memberships", sa.Column("withdrawn", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("teams", sa.Column("external_id", sa.String(255), nullable=True))
+    op.add_column("invitations", sa.Column("external_id", sa.String(255), nullable=True))
+    op.add_column("invitations", sa.Column("membership_number", NUMBER, nullable=True))
+    op.add_column("invitations", sa.Column("team_ids", sa.String(500), nullable=True))
     op.add_column("logins", sa.Column("jkt", sa.String(64), nullable=True))
     op.add_column("tokens", sa.Column("jkt", sa.String(64), nullable=True))
     _where("ix_memberships_external", "memberships", ["tenant_id", "external_id"], "external_id IS NOT NULL")
+    _where("ix_invitations_number", "invitations", ["membership_number"], "membership_number IS NOT NULL")
     _where("ix_teams_external", "teams", ["tenant_id", "external_id"], "external_id IS NOT NULL")
 
 
@@ -122,7 +129,7 @@ def _tokens() -> None:
         sa.Column("user_id", NUMBER, nullable=False),
         sa.Column("tenant_id", NUMBER, nullable=False),
         sa.Column("app_id", NUMBER, nullable=False),
-        sa.Column("scope", sa.String(200), nullable=False),
+        sa.Column("scopes", sa.String(200), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("revoked_at", TIME, nullable=True),
         *_entry("app_consents"),
@@ -163,6 +170,7 @@ def _webhooks() -> None:
         sa.Column("url", sa.String(2000), nullable=False),
         sa.Column("sealed", sa.Text(), nullable=False),
         sa.Column("events", JSON, nullable=False),
+        sa.Column("seen_transaction", sa.BigInteger(), nullable=False),
         sa.Column("seen_entry_id", NUMBER, nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("disabled_at", TIME, nullable=True),
@@ -193,6 +201,11 @@ def _webhooks() -> None:
     )
     _where("ix_webhook_deliveries_open", "webhook_deliveries", ["try_at", "id"], "done_at IS NULL")
     op.create_index("ix_webhook_deliveries_webhook", "webhook_deliveries", ["webhook_id", "id"])
+    op.create_index("ix_webhook_deliveries_entry", "webhook_deliveries", ["entry_id"])
+    op.create_index("ix_webhook_deliveries_done", "webhook_deliveries", ["done_at"])
+    if op.get_bind().dialect.name == "postgresql":
+        # Entries in the order in which they became final: SQLite has no transactions beside one another.
+        op.create_index("ix_entries_transaction", "entries", ["transaction_id", "id"])
 
 
 def _id() -> sa.Column[Any]:

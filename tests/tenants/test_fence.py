@@ -265,7 +265,7 @@ async def test_who_reaches_nothing_sees_nothing(store: Store, cast: Cast) -> Non
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_kind_says_what_lies_within_a_reach(kind: type[Record]) -> None:
     """A kind that says nothing is closed to everybody; that has to be on purpose."""
-    closed = {"AccessNotice", "Code", "Mint", "Token", "Failure", "SigningKey"}
+    closed = {"AccessNotice", "Code", "Mint", "PushedRequest", "Token", "Failure", "SigningKey"}
     said = next(each for each in kind.__mro__ if "within" in each.__dict__)
     assert (said is not Record) is (kind.__name__ not in closed)
 
@@ -316,6 +316,7 @@ SEEN = {
     "Answer": (1, 0, 1, 0, 0),
     "ApiKey": (1, 1, 0, 0, 0),
     "App": (4, 4, 4, 3, 3),
+    "AppConsent": (1, 1, 1, 0, 0),
     "Binding": (1, 1, 1, 0, 0),
     "BindingApp": (1, 1, 0, 0, 0),
     "BreakGlass": (1, 1, 1, 0, 0),
@@ -334,15 +335,17 @@ SEEN = {
     "Login": (3, 2, 1, 1, 0),
     "Logo": (1, 1, 1, 1, 1),
     "Loosening": (1, 1, 0, 0, 0),
-    "Membership": (10, 5, 1, 3, 2),
+    "Membership": (11, 6, 1, 3, 2),
     "Passkey": (1, 1, 1, 0, 0),
     "PhoneSystem": (2, 1, 1, 1, 1),
     "Playbook": (1, 1, 1, 0, 0),
     "PlaybookVersion": (1, 1, 1, 0, 0),
     "Product": (2, 2, 2, 2, 2),
+    "PushedRequest": (0, 0, 0, 0, 0),
     "Recording": (4, 4, 3, 0, 0),
     "RecoveryCode": (0, 0, 1, 0, 0),
     "SeatLimit": (1, 1, 0, 0, 0),
+    "ServiceAccount": (1, 1, 0, 0, 0),
     "SignIn": (1, 0, 1, 0, 0),
     "SigningKey": (0, 0, 0, 0, 0),
     "Suspension": (1, 1, 0, 0, 1),
@@ -351,7 +354,9 @@ SEEN = {
     "Tenant": (3, 1, 1, 1, 2),
     "Token": (0, 0, 0, 0, 0),
     "Totp": (1, 1, 1, 0, 0),
-    "User": (9, 5, 1, 3, 2),
+    "User": (10, 6, 1, 3, 2),
+    "Webhook": (1, 1, 0, 0, 0),
+    "WebhookDelivery": (1, 1, 0, 0, 0),
 }
 
 

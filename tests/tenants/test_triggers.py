@@ -30,6 +30,7 @@ WRITTEN = "a version stays as it was written"
 
 TABLES = [
     "api_keys",
+    "app_consents",
     "apps",
     "bindings",
     "break_glasses",
@@ -48,15 +49,17 @@ TABLES = [
     "products",
     "recordings",
     "seat_limits",
+    "service_accounts",
     "suspensions",
     "team_members",
     "teams",
     "tenants",
     "totps",
     "users",
+    "webhooks",
 ]
 """Every audited table, written by hand: a new one has to be added here and meets every attack."""
-SINGLE = sorted(set(TABLES) - {"suspensions", "teams", "bindings", "playbooks", "consents", "break_glasses"})
+SINGLE = sorted(set(TABLES) - {"suspensions", "teams", "bindings", "playbooks", "consents", "break_glasses", "webhooks"})
 """Those in which something besides the id is single, so that a replacing change could push a row out."""
 
 WRITTEN_ONCE = ("entries", "playbook_versions")
@@ -79,6 +82,7 @@ KEYS = {
     "extensions": ["number"],
     "products": ["slug"],
     "licences": ["product_id"],
+    "app_consents": ["user_id"],
     "apps": ["client_id"],
     "invitations": ["token_hash", "email"],
     "api_keys": ["key_hash"],
@@ -88,6 +92,7 @@ KEYS = {
     "totps": ["user_id"],
     "passkeys": ["credential_id"],
     "seat_limits": ["product_id"],
+    "service_accounts": ["client_id"],
     "numbers": ["e164"],
     "recordings": ["external_id"],
 }

@@ -41,6 +41,7 @@ def record_kinds(locale: str) -> Mapping[str, str]:
         "impersonations": _("Impersonations"),
         "apps": _("Apps"),
         "api_keys": _("API keys"),
+        "service_accounts": _("Service accounts"),
         "invitations": _("Invitations"),
         "email_changes": _("Changes of e-mail"),
         "totps": _("Authenticator apps"),
@@ -51,7 +52,9 @@ def record_kinds(locale: str) -> Mapping[str, str]:
         "playbooks": _("Playbooks"),
         "loosenings": _("Looser rules"),
         "consents": _("Windows of consent"),
+        "app_consents": _("Consents to apps"),
         "break_glasses": _("Broken glass"),
+        "webhooks": _("Webhooks"),
     }
 
 
@@ -186,6 +189,9 @@ def field_labels(locale: str) -> Mapping[str, str]:
         "private": _("Private"),
         "title": _("Title"),
         "version": _("Version"),
+        "url": _("Address"),
+        "events": _("Events"),
+        "disabled_at": _("Disabled"),
     }
 
 
@@ -207,6 +213,7 @@ def detail_labels(locale: str) -> Mapping[str, str]:
         "companies": _("companies: %(value)s"),
         "impersonations": _("impersonations ended: %(value)s"),
         "logins": _("logins ended: %(value)s"),
+        "events": _("events: %(value)s"),
     }
 
 
