@@ -59,7 +59,9 @@ TABLES = [
     "webhooks",
 ]
 """Every audited table, written by hand: a new one has to be added here and meets every attack."""
-SINGLE = sorted(set(TABLES) - {"suspensions", "teams", "bindings", "playbooks", "consents", "break_glasses", "webhooks"})
+SINGLE = sorted(
+    set(TABLES) - {"suspensions", "teams", "bindings", "playbooks", "consents", "break_glasses", "webhooks"}
+)
 """Those in which something besides the id is single, so that a replacing change could push a row out."""
 
 WRITTEN_ONCE = ("entries", "playbook_versions")
