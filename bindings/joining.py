@@ -22,6 +22,7 @@ from tenants.people import Membership, User
 from tenants.phones import Extension
 from tenants.refusals import NotPermitted
 from tenants.roles import Role
+from tenants.teams import Team, TeamMember
 from tenants.text import named
 from tenants.trail import record
 from tenants.verbs import Verb
@@ -54,6 +55,7 @@ async def join(session: AsyncSession, invitations: Sequence[Invitation], user: U
             continue
         await _speak_as(session, membership)
         gone = await _give_extension(session, invitation, membership)
+        await _as_provisioned(session, invitation, membership)
         joined.extensions_gone += [gone] if gone else []
         await invitation.accept(session, membership.id, now, not_given=gone)
         joined.memberships.append(membership)
@@ -109,7 +111,8 @@ async def _place(
     both = (joinedload(Membership.user), joinedload(Membership.tenant))
     there = (await session.scalars(pair.options(*both))).one_or_none()
     if there is None:
-        return await Membership.create(session, voucher, user, invitation.tenant, role, now)
+        kept = invitation.membership_number
+        return await Membership.create(session, voucher, user, invitation.tenant, role, now, number=kept)
     if there.discarded_at is None:
         return there
     try:
@@ -119,6 +122,23 @@ async def _place(
     if role is not Role.MEMBER:
         await there.change_role(session, voucher, role, now)
     return there
+
+
+async def _as_provisioned(session: AsyncSession, invitation: Invitation, membership: Membership) -> None:
+    """What a system that provisions people has said of them while they had not joined."""
+    if invitation.membership_number is None:
+        return
+    await membership.keep_external_id(session, invitation.external_id)
+    meant = sa.select(Team).where(
+        Team.id.in_(invitation.teams), Team.tenant_id == membership.tenant_id, Team.discarded_at.is_(None)
+    )
+    inside = sa.select(TeamMember.team_id).where(
+        TeamMember.membership_id == membership.id, TeamMember.left_at.is_(None)
+    )
+    there = set(await session.scalars(inside))
+    for team in (await session.scalars(meant.order_by(Team.id))).all():
+        if team.id not in there:
+            await team.add(session, session.sync_session.info["actor"], membership)
 
 
 async def _give_extension(session: AsyncSession, invitation: Invitation, membership: Membership) -> str | None:

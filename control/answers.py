@@ -15,6 +15,7 @@ from control.visitor import Visitor
 from tenants.refusals import Conflict, Invalid, Refusal, TooMany
 
 PROGRAMS = ("/oauth/token", "/oauth/introspect", "/oauth/revoke", "/oauth/userinfo", "/oauth/acting", "/embed/acting")
+PROVISIONING = "/scim/"
 
 log = structlog.get_logger()
 
@@ -120,6 +121,10 @@ def answer(
 ) -> Response[Any]:
     """The same refusal as problem+json or as a page."""
     kept = {"Cache-Control": "no-store", **(headers or {})}
+    if request.url.path.startswith(PROVISIONING):
+        error = scim_error(status, detail, str(extra.get("rule", "")))
+        media = "application/scim+json"
+        return Response(error, status_code=int(error["status"]), media_type=media, headers=kept)
     if wants_json(request):
         problem = {
             "type": f"urn:understudy:problem:{extra.get('rule', status)}",
@@ -142,9 +147,21 @@ def answer(
     return Template("error.html", context=context, status_code=status, headers=kept, media_type=MediaType.HTML)
 
 
+def scim_error(status: int, detail: str, rule: str) -> dict[str, Any]:
+    """A refusal as SCIM has it (RFC 7644 section 3.12): its keywords stand for two of our rules."""
+    status = 400 if status == 422 else status
+    kind = {"uniqueness": "uniqueness", "invalid": "invalidValue"}.get(rule)
+    error = {
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
+        "status": str(status),
+        "detail": detail or TITLES.get(status, "Refused"),
+    }
+    return error | ({"scimType": kind} if kind else {})
+
+
 def wants_json(request: Request[Visitor, Any, Any]) -> bool:
     """Programs: the API and protocol paths, and whoever asks for JSON rather than a page."""
-    if request.url.path.startswith(("/api/", *PROGRAMS)):
+    if request.url.path.startswith(("/api/", PROVISIONING, *PROGRAMS)):
         return True
     accepted = request.headers.get("accept", "")
     return "json" in accepted and "text/html" not in accepted

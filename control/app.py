@@ -23,7 +23,7 @@ from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
 from sqlalchemy.exc import IntegrityError
 
-from control import answers, api, embed, health, metrics, openid, pages, shell, static_files
+from control import answers, api, embed, health, metrics, openid, pages, scim, shell, static_files
 from control.doors import ANYONE, check_every_door, door, session_of
 from control.house import Clock, House
 from control.logouts import telling
@@ -59,6 +59,7 @@ def routes() -> list[ControllerRouterHandler]:
         *embed.ROUTES,
         *pages.routes(),
         *api.routes(),
+        *scim.routes(),
         *nowhere.ROUTES,
     ]
 

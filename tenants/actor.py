@@ -7,6 +7,9 @@ from tenants.reach import Reach
 from tenants.refusals import OutOfReach
 from tenants.roles import RIGHTS, Permission, Role, Span
 
+PROVISIONING = frozenset({"scim"})
+"""The scopes of a key that provisions the people of one company and does nothing else."""
+
 
 class Via(StrEnum):
     """How something was done: directly, or through which kind of stand-in, or by the house itself."""
@@ -108,6 +111,11 @@ class Actor:
         if self.apparent is None:
             raise OutOfReach
         return self.apparent
+
+    @property
+    def provisioning(self) -> bool:
+        """Whether this is a system that provisions a company's people, by the key that is for nothing else."""
+        return self.scopes == PROVISIONING
 
     @property
     def standing_in(self) -> bool:

@@ -6,18 +6,21 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tenants.actor import Identity
+from tenants.actor import PROVISIONING, Identity
 from tenants.credentials import digest, new_secret
 from tenants.people import Membership
 from tenants.reach import Extent, Reach
 from tenants.records import Audited, Number, Record
-from tenants.refusals import Conflict, Invalid, OutOfReach
+from tenants.refusals import Conflict, Invalid, NotPermitted, OutOfReach
+from tenants.roles import Permission, Role, may
 from tenants.text import named
 from tenants.trail import record
+from tenants.tree import Tenant
 from tenants.verbs import Verb
 
 PREFIX = "understudy_"
 SCOPES = ("read", "write", "stand_in")
+"""What a key of the API may be given, in any number."""
 DAYS = 90
 MOST_DAYS = 365
 
@@ -65,16 +68,45 @@ class ApiKey(Record, Audited):
         """A new key and the secret itself, shown once. `days` until it expires, at most 365."""
         if not scopes or set(scopes) - set(SCOPES):
             raise Invalid(f"Scopes are {', '.join(SCOPES)}.", field="scopes")
+        kept = " ".join(scope for scope in SCOPES if scope in scopes)
+        return await cls._keep(session, membership, membership.tenant_id, name, kept, days, now)
+
+    @classmethod
+    async def provision(
+        cls, session: AsyncSession, membership: Membership, tenant: Tenant, name: str, days: int, now: datetime
+    ) -> tuple["ApiKey", str]:
+        """A key that provisions the people of one company and opens nothing else, by an admin there or above.
+
+        It acts as that admin's membership, and in that company only. NotPermitted for anybody else.
+        """
+        above = (await session.get_one(Tenant, membership.tenant_id)).path
+        if not may(Role(membership.role), Permission.MANAGE_PEOPLE) or not tenant.path.startswith(above):
+            raise NotPermitted("Only an admin of a company, or of an organization above it, provisions its people.")
+        if tenant.discarded_at is not None:
+            raise Conflict(f"{tenant.name} is discarded.")
+        return await cls._keep(session, membership, tenant.id, name, " ".join(PROVISIONING), days, now)
+
+    @classmethod
+    async def _keep(
+        cls,
+        session: AsyncSession,
+        membership: Membership,
+        tenant_id: int,
+        name: str,
+        scopes: str,
+        days: int,
+        now: datetime,
+    ) -> tuple["ApiKey", str]:
         if not 1 <= days <= MOST_DAYS:
             raise Invalid(f"A key lives 1 to {MOST_DAYS} days.", field="days")
         secret = new_secret(PREFIX)
         key = cls(
-            tenant_id=membership.tenant_id,
+            tenant_id=tenant_id,
             membership_id=membership.id,
             user_id=membership.user_id,
             name=named(name),
             key_hash=digest(secret),
-            scopes=" ".join(scope for scope in SCOPES if scope in scopes),
+            scopes=scopes,
             created_at=now,
             expires_at=now + timedelta(days=days),
         )

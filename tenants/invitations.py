@@ -29,6 +29,9 @@ LIVES = timedelta(days=7)
 HOUR = timedelta(hours=1)
 MOST_AN_HOUR = 300
 """Letters and links that one inviter may send or make in an hour."""
+MOST_PROVISIONED = 2_000
+"""The same for a system that provisions a company's people: it fills a whole company at once."""
+TEAMS_LENGTH = 500
 
 
 class Invitation(Record, Audited):
@@ -54,6 +57,12 @@ class Invitation(Record, Audited):
     """The membership that came of it."""
     together_id: Mapped[int | None] = mapped_column(Number)
     """The first of several that were made together and go out in one letter."""
+    external_id: Mapped[str | None] = mapped_column(sa.String(255), default=None)
+    """What the system that provisions its membership calls it (RFC 7643 section 3.1)."""
+    membership_number: Mapped[int | None] = mapped_column(Number, default=None)
+    """The id that is kept for its membership: whoever provisioned it knows it by that from the start."""
+    team_ids: Mapped[str | None] = mapped_column(sa.String(500), default=None)
+    """The teams that are meant for the joiner, each number between spaces."""
 
     tenant: Mapped[Tenant] = relationship(lazy="raise", viewonly=True)
 
@@ -135,6 +144,49 @@ class Invitation(Record, Audited):
             raise NotPermitted("Your role could not have sent this invitation.", rule="rank")
         if not self.open:
             raise Conflict("This invitation is no longer open.")
+
+    async def provision(self, session: AsyncSession, number: int, external_id: str | None) -> None:
+        """It is kept by a system that provisions people, which knows its membership by this number."""
+        self.membership_number, self.external_id = number, external_id
+        record(session, Verb.INVITATION_CHANGED, self)
+        await session.flush()
+
+    async def rewrite(
+        self, session: AsyncSession, actor: Actor, *, name: str, role: Role, external_id: str | None
+    ) -> None:
+        """What is offered, and to whom by name, while it waits. NotPermitted for a role the actor may not grant."""
+        self.require_sender(actor)
+        _require_grant(actor, role)
+        if role is Role.OPERATOR and (await session.get_one(Tenant, self.tenant_id)).kind == Kind.CUSTOMER:
+            raise Invalid("An operator belongs to an organization above, not to a company.", field="role")
+        wanted = (named(name), role.value, external_id)
+        if wanted != (self.name, self.role, self.external_id):
+            self.name, self.role, self.external_id = wanted
+            record(session, Verb.INVITATION_CHANGED, self)
+            await session.flush()
+
+    @property
+    def teams(self) -> set[int]:
+        """The ids of the teams that are meant for the joiner."""
+        return {int(each) for each in (self.team_ids or "").split()}
+
+    async def mean_teams(self, session: AsyncSession, teams: set[int]) -> None:
+        """Whoever joins is put into these teams. Invalid for more than can be kept."""
+        said = f" {' '.join(str(each) for each in sorted(teams))} " if teams else None
+        if said is not None and len(said) > TEAMS_LENGTH:
+            raise Invalid("Too many teams for somebody who has not joined yet.", field="members")
+        if said != self.team_ids:
+            self.team_ids = said
+            record(session, Verb.INVITATION_CHANGED, self)
+            await session.flush()
+
+    async def hold_back(self, session: AsyncSession, actor: Actor, now: datetime) -> None:
+        """As if it had only been prepared: its letter and links are good for nothing until it is sent again."""
+        self.require_sender(actor)
+        self.token_hash = self.sent_at = self.expires_at = None
+        record(session, Verb.INVITATION_CHANGED, self)
+        await session.flush()
+        await Link.spend(session, Purpose.JOIN, now, about_id=self.id)
 
     async def copy_link(self, session: AsyncSession, actor: Actor, now: datetime) -> str:
         """A link to show once; returns its secret. It shows its holder the way, and proves nobody's address."""
@@ -252,14 +304,19 @@ async def allowance(session: AsyncSession, actor: Actor, now: datetime) -> int:
         Entry.occurred_at > now - HOUR,
         Entry.verb.in_(told),
     )
-    return max(0, MOST_AN_HOUR - (await session.execute(lately)).scalar_one())
+    return max(0, most_an_hour(actor) - (await session.execute(lately)).scalar_one())
+
+
+def most_an_hour(actor: Actor) -> int:
+    """How many letters and links are sent or made in an hour at most."""
+    return MOST_PROVISIONED if actor.provisioning else MOST_AN_HOUR
 
 
 async def require_allowance(session: AsyncSession, actor: Actor, count: int, now: datetime) -> None:
     """TooMany when `count` more would be beyond what one inviter sends in an hour."""
     if count > await allowance(session, actor, now):
         raise TooMany(
-            f"One person sends at most {MOST_AN_HOUR} invitations in an hour. Go on later.",
+            f"One person sends at most {most_an_hour(actor)} invitations in an hour. Go on later.",
             retry_after=int(HOUR.total_seconds()),
         )
 

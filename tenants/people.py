@@ -163,6 +163,8 @@ class Membership(Record, Audited):
     discarded_level_id: Mapped[int | None] = mapped_column(Number)
     external_id: Mapped[str | None] = mapped_column(sa.String(255), default=None)
     """What the system that provisions it calls it (RFC 7643 section 3.1)."""
+    withdrawn: Mapped[bool] = mapped_column(default=False)
+    """That system has deleted it: ended, and no longer shown to it (RFC 7644 section 3.6)."""
 
     user: Mapped[User] = relationship(lazy="raise", foreign_keys=[user_id])
     tenant: Mapped[Tenant] = relationship(lazy="raise", foreign_keys=[tenant_id])
@@ -186,9 +188,20 @@ class Membership(Record, Audited):
 
     @classmethod
     async def create(
-        cls, session: AsyncSession, actor: Actor, user: User, tenant: Tenant, role: Role, now: datetime
+        cls,
+        session: AsyncSession,
+        actor: Actor,
+        user: User,
+        tenant: Tenant,
+        role: Role,
+        now: datetime,
+        *,
+        number: int | None = None,
     ) -> "Membership":
-        """Put a person into a tenant. NotPermitted for a role the actor may not grant there."""
+        """Put a person into a tenant. NotPermitted for a role the actor may not grant there.
+
+        `number` is the id that was kept for it, where it was provisioned.
+        """
         _require_grant(actor, tenant, role)
         pair = sa.select(cls).where(cls.user_id == user.id, cls.tenant_id == tenant.id)
         if (await session.scalars(pair)).first() is not None:
@@ -197,7 +210,7 @@ class Membership(Record, Audited):
             raise Invalid("An operator belongs to an organization above, not to a company.", field="role")
         giver = actor.true.membership_id if actor.true else None
         membership = cls(
-            id=await numbered(session, cls.__tablename__),
+            id=number or await numbered(session, cls.__tablename__),
             user_id=user.id,
             tenant_id=tenant.id,
             role=role.value,
@@ -273,8 +286,21 @@ class Membership(Record, Audited):
             raise Conflict("This membership has not ended.")
         await require_level(session, actor, self.discarded_level_id)
         self.discarded_at = self.discarded_level_id = None
-        self.role, self.sponsor_id = Role.MEMBER.value, None
+        self.role, self.sponsor_id, self.withdrawn = Role.MEMBER.value, None, False
         record(session, Verb.MEMBERSHIP_UNDISCARDED, self)
+        await session.flush()
+
+    async def keep_external_id(self, session: AsyncSession, external_id: str | None) -> None:
+        """What the system that provisions it calls it from now on."""
+        if external_id != self.external_id:
+            self.external_id = external_id
+            record(session, Verb.MEMBERSHIP_CHANGED, self)
+            await session.flush()
+
+    async def withdraw(self, session: AsyncSession) -> None:
+        """After it ended: the system that provisions it no longer wants to hear of it."""
+        self.withdrawn = True
+        record(session, Verb.MEMBERSHIP_CHANGED, self)
         await session.flush()
 
     async def fall_back(self, session: AsyncSession) -> None:
@@ -295,6 +321,8 @@ class Membership(Record, Audited):
                 Membership.role == Role.ADMIN,
                 Membership.discarded_at.is_(None),
                 User.discarded_at.is_(None),
+                # A program answers for nobody.
+                ~User.service,
                 Membership.id != self.id,
             )
             .limit(1)

@@ -66,6 +66,13 @@ class Team(Record, Audited):
             record(session, Verb.TEAM_CHANGED, self)
             await session.flush()
 
+    async def keep_external_id(self, session: AsyncSession, external_id: str | None) -> None:
+        """What the system that provisions it calls it from now on."""
+        if external_id != self.external_id:
+            self.external_id = external_id
+            record(session, Verb.TEAM_CHANGED, self)
+            await session.flush()
+
     async def discard(self, session: AsyncSession, now: datetime) -> None:
         """Nobody leads or is in it any more; the record stays."""
         if self.discarded_at is not None:

@@ -298,13 +298,18 @@ def _fill_defaults(row: Audited) -> None:
             setattr(row, attribute.key, default.arg)
 
 
+PROMISED = {"memberships": [("invitations", "membership_number")]}
+"""Where an id of a table stands before its row does: of that the last row knows nothing."""
+
+
 def next_ids(connection: sa.Connection, table: str, count: int) -> list[int]:
     """The next ids of a table: from its sequence, or after the last row where there is only one writer."""
     if connection.dialect.name == "postgresql":
         taken = sa.text("SELECT nextval(CAST(:sequence AS regclass)) FROM generate_series(1, :count)")
         return sorted(connection.execute(taken, {"sequence": f"{table}_id_seq", "count": count}).scalars())
-    column = Record.metadata.tables[table].c.id
-    last = connection.execute(sa.select(sa.func.coalesce(sa.func.max(column), 0))).scalar_one()
+    places = [(table, "id"), *PROMISED.get(table, ())]
+    greatest = (sa.select(sa.func.max(sa.column(name))).select_from(sa.table(other)) for other, name in places)
+    last = max(connection.execute(each).scalar_one() or 0 for each in greatest)
     return list(range(last + 1, last + 1 + count))
 
 

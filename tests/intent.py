@@ -160,6 +160,9 @@ API = {
     "PATCH /api/v1/memberships/{membership_id}": may(ADMINS, 200, sent={"role": "supervisor"}),
     "POST /api/v1/memberships/{membership_id}/discard": may(ADMINS, 200),
     "POST /api/v1/memberships/{membership_id}/undiscard": may(ADMINS, 409),
+    "GET /api/v1/service-accounts": may(ADMINS, 200),
+    "GET /api/v1/service-accounts/{account_id}": may(ADMINS, 200),
+    "POST /api/v1/service-accounts/{account_id}/discard": may(ADMINS, 200),
     "GET /api/v1/teams": may(SEES, 200),
     "GET /api/v1/teams/{team_id}": may(SEES, 200),
     "POST /api/v1/teams": may(KEEPS_TEAMS, 201, sent={"tenant": "$tenant", "name": "New"}),
@@ -284,6 +287,7 @@ PAGES = {
     "POST /account/password": may(EVERYBODY, sent={"current": "wrong", "password": "short"}),
     "POST /account/api-keys": may(EVERYBODY, sent={"label": "New", "scopes": "read", "days": "9"}),
     "POST /account/api-keys/{key_id}/revoke": may(EVERYBODY, only=ITS_SUBJECT),
+    "POST /account/app-consents/{app_consent_id}/revoke": may(EVERYBODY, 303, only=ITS_SUBJECT),
     "POST /account/sign-ins/{sign_in_id}/end": may(EVERYBODY, only=ITS_SUBJECT),
     # One's own second factors, and nobody else's
     "GET /account/second-factor": may(EVERYBODY, 200),
@@ -350,6 +354,12 @@ PAGES = {
         ADMINS, 409, sent={"parent": "$parent", "expected_parent": "$parent"}, above=True
     ),
     "GET /companies/{tenant_id}/members": may(SEES),
+    "GET /companies/{tenant_id}/service-accounts": may(ADMINS),
+    "POST /companies/{tenant_id}/service-accounts": may(
+        ADMINS, 200, sent={"name": "Till", "role": "member", "scopes": "read"}
+    ),
+    "POST /companies/{tenant_id}/service-accounts/{account_id}/secret": may(ADMINS, 200),
+    "POST /companies/{tenant_id}/service-accounts/{account_id}/discard": may(ADMINS),
     "GET /companies/{tenant_id}/members/{membership_id}/role": may(ADMINS),
     "POST /companies/{tenant_id}/members/{membership_id}/role": may(ADMINS, sent={"role": "supervisor"}),
     "GET /companies/{tenant_id}/members/{membership_id}/end": may(ADMINS),
@@ -511,6 +521,7 @@ PAGES = {
     "GET /history": may(READS_HISTORY),
     "GET /history/{entry_id}": may(READS_HISTORY),
     # Before anybody is known
+    "GET /api-docs": always(200),
     "GET /sign-in": always(200, 303),
     "GET /sign-in/{name}": always(200, 303, path={"name": "nobody"}),
     "POST /sign-in": always(401, 403, 422, sent={"email": "nobody@nowhere.example", "password": "wrong"}),
@@ -542,6 +553,29 @@ PAGES = {
     "GET /{rest}": always(404),
 }
 
+# Nobody's ordinary key opens it, whatever their role: one made for a single company's directory does, and nothing else
+BY_DIRECTORY = {
+    "GET /scim/v2/ServiceProviderConfig": may(NOBODY),
+    "GET /scim/v2/ResourceTypes": may(NOBODY),
+    "GET /scim/v2/ResourceTypes/{name}": may(NOBODY),
+    "GET /scim/v2/Schemas": may(NOBODY),
+    "GET /scim/v2/Schemas/{name}": may(NOBODY),
+    "GET /scim/v2/Me": may(NOBODY),
+    "GET /scim/v2/Users": may(NOBODY),
+    "POST /scim/v2/Users": may(NOBODY),
+    "GET /scim/v2/Users/{number}": may(NOBODY),
+    "PUT /scim/v2/Users/{number}": may(NOBODY),
+    "PATCH /scim/v2/Users/{number}": may(NOBODY),
+    "DELETE /scim/v2/Users/{number}": may(NOBODY),
+    "GET /scim/v2/Groups": may(NOBODY),
+    "POST /scim/v2/Groups": may(NOBODY),
+    "GET /scim/v2/Groups/{number}": may(NOBODY),
+    "PUT /scim/v2/Groups/{number}": may(NOBODY),
+    "PATCH /scim/v2/Groups/{number}": may(NOBODY),
+    "DELETE /scim/v2/Groups/{number}": may(NOBODY),
+    "POST /scim/v2/Bulk": may(NOBODY),
+}
+
 PROTOCOL = {
     # These check the app's own credentials; nobody's cookie or key opens them.
     "GET /.well-known/openid-configuration": always(200),
@@ -549,7 +583,9 @@ PROTOCOL = {
     "GET /oauth/authorize": always(400),
     "POST /oauth/authorize": always(303, 400),
     "POST /oauth/authorize/as": may(EVERYBODY, 400),
+    "POST /oauth/authorize/agreed": may(EVERYBODY, 400),
     "POST /oauth/token": always(400, 401),
+    "POST /oauth/par": always(400, 401),
     "POST /oauth/introspect": always(400, 401),
     "POST /oauth/revoke": always(400, 401),
     "GET /oauth/userinfo": always(401),
@@ -561,6 +597,7 @@ PROTOCOL = {
     "POST /oauth/logout": always(200, 303),
     "POST /oauth/logout/confirmed": may(EVERYBODY),
     "OPTIONS /oauth/token": always(200, 204),
+    "OPTIONS /oauth/par": always(200, 204),
     "OPTIONS /oauth/revoke": always(200, 204),
     "OPTIONS /oauth/userinfo": always(200, 204),
     "OPTIONS /oauth/acting": always(200, 204),
@@ -585,7 +622,7 @@ OPEN = {
     "OPTIONS /schema/{path}": always(200, 204, path={"path": "nothing"}),
 }
 
-INTENT: Mapping[str, Line] = {**API, **PAGES, **PROTOCOL, **OPEN}
+INTENT: Mapping[str, Line] = {**API, **PAGES, **BY_DIRECTORY, **PROTOCOL, **OPEN}
 
 OPEN_TO_STAND_INS = frozenset(
     {
@@ -708,6 +745,8 @@ OPEN_TO_STAND_INS = frozenset(
         "GET /sign-in/{name}",
         "GET /oauth/authorize",
         "GET /{rest}",
+        # The same for everybody
+        "GET /api-docs",
     }
 )
 """What a page's cookie opens to somebody who stands in for its person, as far as rights are lent. All else is closed:

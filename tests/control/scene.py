@@ -15,6 +15,7 @@ from litestar.handlers.http_handlers import HTTPRouteHandler
 from sqlalchemy.ext.asyncio import AsyncSession
 from webauthn.helpers import bytes_to_base64url
 
+from bindings.app_consents import AppConsent
 from bindings.apps import App
 from bindings.impersonation import Asked, Impersonation
 from bindings.keys import KeyRing
@@ -37,6 +38,7 @@ from tenants.phones import Extension, Licence, find_phone_system
 from tenants.playbooks import Playbook
 from tenants.reach import Reach
 from tenants.roles import Role
+from tenants.service_accounts import ServiceAccount
 from tenants.sign_in import SignIn
 from tenants.store import Store
 from tenants.teams import Team
@@ -71,6 +73,7 @@ RECORDS = {
     "key_id": "key",
     "sign_in_id": "sign_in",
     "passkey_id": "passkey",
+    "app_consent_id": "app_consent",
 }
 """Which record of a place stands in an address."""
 
@@ -151,7 +154,7 @@ class Scene:
         return await self._send(who, method, f"{path}?{query}" if query else path, sent)
 
     async def _send(self, who: Who, method: str, path: str, sent: dict[str, Any]) -> httpx.Response:
-        programs = path.startswith(("/api/", "/metrics"))
+        programs = path.startswith(("/api/", "/scim/", "/metrics"))
         headers = {"Accept": "application/json" if programs else "text/html"}
         if programs:
             headers |= {"Authorization": f"Bearer {who.key}"} if who.key else {}
@@ -238,7 +241,9 @@ async def _records(store: Store, cast: Cast, place: str) -> dict[str, int]:
         window.ends_at = NOW + timedelta(days=1)
         glass = BreakGlass(**opened, subject_membership_id=member, asked_by_id=cast.membership_id(closer))
         glass.reason = "their calls do not ring"
+        known = AppConsent(**opened, user_id=owner.id, app_id=cast.app_id("softphone"), scopes="openid")
         for name, row, verb in (
+            ("app_consent", known, Verb.APP_AGREED),
             ("consent", window, Verb.CONSENT_GRANTED),
             ("glass", glass, Verb.BREAK_GLASS_ASKED),
         ):
@@ -277,4 +282,5 @@ async def _made_by_an_admin(session: AsyncSession, actor: Actor, tenant_id: int,
     playbook = await Playbook.write(session, actor, tenant, "When it is dark", "Call the night desk.", "", NOW)
     made: dict[str, Any] = {"app": app, "team": team, "spare": spare, "invitation": invitation, "number": number}
     made["playbook"] = playbook
+    made["account"], _ = await ServiceAccount.make(session, actor, tenant, "Theirs", Role.MEMBER, ["read"], NOW)
     return {name: record.id for name, record in made.items()}

@@ -81,7 +81,7 @@ def expected(name: str, route: str, line: Line, place: str | None) -> frozenset[
 def turned_away(route: str) -> frozenset[int]:
     """A program is told 401, a person led to the sign-in page; a form of nobody is refused before that."""
     method, _, path = route.partition(" ")
-    if path.startswith(("/api/", "/metrics")):
+    if path.startswith(("/api/", "/scim/", "/metrics")):
         return frozenset({401})
     return frozenset({303}) if method == "GET" else frozenset({403})
 

@@ -1,0 +1,171 @@
+"""What is asked of a list over SCIM: filter, order and page, told to the database (RFC 7644 section 3.4.2)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from scim2_models import (
+    InvalidFilterException,
+    InvalidPathException,
+    InvalidValueException,
+    Resource,
+    ScimFilter,
+    SearchRequest,
+    TooManyException,
+)
+from scim2_models.path import (
+    AttrPath,
+    CompareOperator,
+    Comparison,
+    FilterNode,
+    FilterVisitor,
+    LogicalExpr,
+    LogicalOperator,
+    Not,
+    Present,
+    ValuePath,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from control.scim.documents import MOST
+
+LONGEST_FILTER = 1_000
+"""Characters."""
+DEEPEST = 20
+"""Brackets in a filter."""
+USUAL = 100
+"""Records on a page unless one says how many."""
+
+Columns = Mapping[str, sa.ColumnElement[Any]]
+"""The attributes that can be asked for, in small letters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page."""
+
+    total: int
+    start: int
+    rows: list[Any]
+
+
+def asked_of(kind: type[Resource[Any]], query: Mapping[str, str]) -> SearchRequest[Any]:
+    """The query string as the request that it is; SCIM's own errors for what it cannot be."""
+    said = query.get("filter", "")
+    if len(said) > LONGEST_FILTER or said.count("(") + said.count("[") > DEEPEST:
+        raise TooManyException(detail=f"A filter has at most {LONGEST_FILTER} characters and {DEEPEST} brackets.")
+    known = ("filter", "sortBy", "sortOrder", "startIndex", "count", "attributes", "excludedAttributes")
+    return SearchRequest[kind].model_validate({key: query[key] for key in known if query.get(key)})  # type: ignore[valid-type]
+
+
+async def find(
+    session: AsyncSession, everybody: sa.Subquery, columns: Columns, asked: SearchRequest[Any], key: str
+) -> Found:
+    """The page of `everybody` that was asked for. `key` is the column that puts the same things in order."""
+    wanted = sa.select(*everybody.c)
+    if asked.filter is not None:
+        wanted = wanted.where(condition(asked.filter, columns))
+    total = await session.scalar(sa.select(sa.func.count()).select_from(wanted.subquery())) or 0
+    if asked.sort_by is not None:
+        column = columns.get(str(asked.sort_by).rpartition(":")[2].lower())
+        if column is None:
+            raise InvalidPathException(detail=f"Nothing is put in order by “{asked.sort_by}” here.")
+        falling = asked.sort_order is SearchRequest.SortOrder.descending
+        # Those without a value come last, or first when falling.
+        wanted = wanted.order_by(
+            column.is_(None).desc() if falling else column.is_(None), column.desc() if falling else column
+        )
+    start = max(1, asked.start_index or 1)
+    count = USUAL if asked.count is None else min(asked.count, MOST)
+    if start > 2**31:
+        raise InvalidValueException(detail="There is no such page.")
+    page = wanted.order_by(everybody.c[key]).offset(start - 1).limit(count)
+    return Found(total, start, list(await session.execute(page)) if count else [])
+
+
+def condition(asked: ScimFilter[Any], columns: Columns) -> sa.ColumnElement[bool]:
+    """The filter as a condition on the columns."""
+    return _Condition(columns).visit(asked.ast)
+
+
+class _Condition(FilterVisitor[sa.ColumnElement[bool]]):
+    """Walks the filter's tree."""
+
+    def __init__(self, columns: Columns, prefix: str = "") -> None:
+        self.columns, self.prefix = columns, prefix
+
+    def visit_comparison(self, node: Comparison) -> sa.ColumnElement[bool]:
+        column = self._column(node.attr_path)
+        return _compared(column, node.op, _value(column, node.value))
+
+    def visit_present(self, node: Present) -> sa.ColumnElement[bool]:
+        return self._column(node.attr_path).is_not(None)
+
+    def visit_not(self, node: Not) -> sa.ColumnElement[bool]:
+        # What is not there is not equal to anything either.
+        return sa.not_(sa.func.coalesce(self.visit(node.expr), sa.false()))
+
+    def visit_logical_expr(self, node: LogicalExpr) -> sa.ColumnElement[bool]:
+        join = sa.and_ if node.op is LogicalOperator.and_ else sa.or_
+        return join(*(self.visit(each) for each in node.terms))
+
+    def visit_value_path(self, node: ValuePath) -> sa.ColumnElement[bool]:
+        inner: FilterNode = node.val_filter
+        return _Condition(self.columns, f"{node.attr_path.attr.lower()}.").visit(inner)
+
+    def _column(self, path: AttrPath) -> sa.ColumnElement[Any]:
+        name = f"{self.prefix}{path.attr}" + (f".{path.sub_attr}" if path.sub_attr else "")
+        column = self.columns.get(name.lower())
+        if column is None:
+            raise InvalidFilterException(detail=f"Nothing is found by “{name}” here.")
+        return column
+
+
+def _value(column: sa.ColumnElement[Any], value: Any) -> Any:
+    """The value as the column has it. InvalidFilterException for one of another kind."""
+    if value is None:
+        return None
+    if isinstance(column.type, sa.Boolean):
+        if isinstance(value, bool):
+            return value
+    elif isinstance(column.type, sa.String):
+        if isinstance(value, str) and "\0" not in value:
+            return value
+    elif isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            moment = None
+        if moment is not None and moment.tzinfo is not None:
+            return moment
+    raise InvalidFilterException(detail="This attribute is not compared with such a value.")
+
+
+def _compared(column: sa.ColumnElement[Any], op: CompareOperator, value: Any) -> sa.ColumnElement[bool]:
+    if value is None:
+        if op not in {CompareOperator.eq, CompareOperator.ne}:
+            raise InvalidFilterException(detail="Only eq and ne are asked of null.")
+        return column.is_(None) if op is CompareOperator.eq else column.is_not(None)
+    textual = isinstance(column.type, sa.String)
+    if op in {CompareOperator.co, CompareOperator.sw, CompareOperator.ew}:
+        if not textual:
+            raise InvalidFilterException(detail=f"“{op}” is asked of text.")
+        how = {CompareOperator.co: "icontains", CompareOperator.sw: "istartswith", CompareOperator.ew: "iendswith"}[op]
+        found: sa.ColumnElement[bool] = getattr(column, how)(value, autoescape=True)
+        return found
+    if isinstance(column.type, sa.Boolean):
+        if op not in {CompareOperator.eq, CompareOperator.ne}:
+            raise InvalidFilterException(detail="Only eq and ne are asked of true and false.")
+        return column.is_(value) if op is CompareOperator.eq else column.is_not(value)
+    left, right = (sa.func.lower(column), sa.func.lower(value)) if textual else (column, value)
+    compared: dict[CompareOperator, sa.ColumnElement[bool]] = {
+        CompareOperator.eq: left == right,
+        CompareOperator.ne: sa.or_(left != right, column.is_(None)),
+        CompareOperator.gt: left > right,
+        CompareOperator.ge: left >= right,
+        CompareOperator.lt: left < right,
+        CompareOperator.le: left <= right,
+    }
+    return compared[op]
