@@ -37,6 +37,7 @@ async def who_speaks_for(session: AsyncSession, tenants: Sequence[Tenant]) -> li
             Membership.role == Role.ADMIN.value,
             Membership.discarded_at.is_(None),
             User.discarded_at.is_(None),
+            ~User.service,
         )
         .options(joinedload(Membership.user), joinedload(Membership.tenant))
         .order_by(Membership.id)

@@ -14,12 +14,13 @@ from tenants.roles import Role
 
 _PARTS = """parties AS (
     SELECT a.id AS a_id, a.user_id AS a_user, a.role AS a_role, a.tenant_id AS a_tenant, a.sponsor_id AS a_sponsor,
-           au.name AS a_name, au.second_factor AS a_factor,
+           au.name AS a_name, au.second_factor AS a_factor, au.service AS a_service,
            (a.discarded_at IS NULL AND au.discarded_at IS NULL) AS a_live,
            sp.tenant_id AS sp_tenant, (sp.discarded_at IS NULL AND spu.discarded_at IS NULL) AS sp_live,
            e.id AS e_id, e.number AS e_number, e.membership_id AS e_membership,
            (e.discarded_at IS NULL AND ps.discarded_at IS NULL) AS e_live,
            s.id AS s_id, s.user_id AS s_user, s.role AS s_role, su.name AS s_name, s.sponsor_id AS s_sponsor,
+           su.service AS s_service,
            (s.discarded_at IS NULL AND su.discarded_at IS NULL) AS s_live,
            ssp.tenant_id AS ssp_tenant, (ssp.discarded_at IS NULL AND sspu.discarded_at IS NULL) AS ssp_live,
            COALESCE(s.tenant_id, e.tenant_id) AS p_tenant
@@ -192,6 +193,7 @@ def _actor(row: Any) -> Party:
         bool(row.a_live) and (not sponsored or _holds(row.sp_live, row.sp_closed, row.sp_path, row.a_path)),
         bool(row.a_closed),
         sponsored,
+        bool(row.a_service),
     )
 
 
@@ -211,6 +213,7 @@ def _subject(row: Any) -> Party | None:
         bool(row.s_live) and (not sponsored or _holds(row.ssp_live, row.ssp_closed, row.ssp_path, row.p_path)),
         bool(row.p_closed),
         sponsored,
+        bool(row.s_service),
     )
 
 

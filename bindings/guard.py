@@ -40,6 +40,8 @@ class Party:
     closed: bool
     """Its tenant is discarded or suspended, itself or from above."""
     sponsored: bool = False
+    service: bool = False
+    """It is a program's and no person's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,9 @@ def reach(facts: Facts) -> Refused | None:
 
 
 def permission(facts: Facts) -> Refused | None:
-    """The actor's role has no such act there."""
+    """The actor's role has no such act there, or one of the two is a program: it is nobody to be, and has no browser."""
+    if (facts.subject is not None and facts.subject.service) or (facts.actor.service and facts.act is Act.BIND):
+        return Refused("permission", 403, "A service account is a program: nobody stands in for it or is bound by it.")
     role = facts.actor.role
     allowed = may(role, Permission.STAND_IN)
     if role is Role.SUPERVISOR and facts.subject is not None:

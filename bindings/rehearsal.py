@@ -174,6 +174,7 @@ def _party(membership: Membership, user: User, tenant: Tenant) -> Party:
         tenant.path,
         live=membership.discarded_at is None and user.discarded_at is None,
         closed=tenant.discarded_at is not None,
+        service=user.service,
     )
 
 

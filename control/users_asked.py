@@ -62,7 +62,8 @@ class UsersAsked:
 
     def statement(self, now: datetime) -> sa.Select[User]:
         """The people asked for."""
-        wanted = sa.select(User)
+        # Programs stand under their company.
+        wanted = sa.select(User).where(~User.service)
         if self.state is not State.ALL:
             gone = self.state is State.DISCARDED
             wanted = wanted.where(User.discarded_at.is_not(None) if gone else User.discarded_at.is_(None))

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from bindings.binding import Binding, Staleness, identity_of, open_bindings, staleness
 from bindings.impersonation import Impersonation
 from bindings.minting import stand_in_of
+from bindings.service_accounts import served_by
 from control.house import House
 from control.settings import Settings
 from tenants.actor import Actor, Identity, Origin, Via
@@ -221,6 +222,8 @@ async def _by_key(house: House, visitor: Visitor, authorization: str) -> None:
     scheme, _, secret = authorization.partition(" ")
     if scheme.lower() == "bearer" and secret.count(".") == 2:
         await _by_token(house, visitor, secret.strip())
+        if visitor.actor is None:
+            await _by_service(house, visitor, secret.strip())
     if scheme.lower() != "bearer" or not secret.strip().startswith(PREFIX):
         return
     async with house.store.work(Actor.house("door"), Reach.everywhere("door"), visitor.now, writes=False) as session:
@@ -269,6 +272,18 @@ async def _by_token(house: House, visitor: Visitor, token: str) -> None:
     )
     if stand.seen_at is None or visitor.now - stand.seen_at > SEEN_EVERY:
         await _touch(house, Impersonation.__table__, stand.id, {"seen_at": visitor.now})
+
+
+async def _by_service(house: House, visitor: Visitor, token: str) -> None:
+    """A token that a service account got: it acts as its one membership, within its scopes."""
+    async with house.store.hot.connect() as bare:
+        served = await served_by(house.issuer, bare, token, visitor.now)
+    if served is None:
+        return
+    async with house.store.work(Actor.house("door"), Reach.everywhere("door"), visitor.now, writes=False) as session:
+        visitor.reader = visitor.user = await session.get(User, served.identity.user_id)
+    visitor.identities = [served.identity]
+    visitor.actor = Actor.of(served.identity, visitor.origin, scopes=served.scopes)
 
 
 async def _touch(house: House, table: sa.Table, row_id: int, values: dict[str, Any]) -> None:

@@ -174,6 +174,7 @@ async def admins_of(session: AsyncSession, tenant_id: int) -> list[User]:
             Membership.role == Role.ADMIN.value,
             Membership.discarded_at.is_(None),
             User.discarded_at.is_(None),
+            ~User.service,
         )
     )
     return list(await session.scalars(wanted.order_by(User.id)))

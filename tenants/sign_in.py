@@ -89,9 +89,12 @@ class SignIn(Record):
             proof_at=now,
         )
         session.add(row)
-        await session.execute(
-            sa.update(User.__table__).where(User.__table__.c.id == identity.user_id).values(last_sign_in_at=now)
-        )
+        people = User.__table__
+        mine = sa.and_(people.c.id == identity.user_id, ~people.c.service)
+        seen = await session.execute(sa.update(people).where(mine).values(last_sign_in_at=now).returning(people.c.id))
+        if seen.first() is None:
+            # A program has no browser, whatever somebody may have given it.
+            raise OutOfReach
         session.sync_session.info["actor"] = Actor.of(identity, origin)
         record(
             session,
@@ -326,4 +329,4 @@ async def find_by_email(session: AsyncSession, email: str) -> User | None:
         address = email_address(email)
     except Invalid:
         return None
-    return (await session.scalars(sa.select(User).where(User.email == address))).one_or_none()
+    return (await session.scalars(sa.select(User).where(User.email == address, ~User.service))).one_or_none()

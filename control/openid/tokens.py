@@ -5,7 +5,7 @@ from typing import Any
 
 from litestar import HttpMethod, Request, Response, post, route
 
-from bindings import exchange, grants
+from bindings import exchange, grants, service_accounts
 from bindings.clients import Credentials, Rejected
 from bindings.grants import redeem, refresh, revoke, take_over
 from bindings.introspection import introspect, userinfo
@@ -18,7 +18,13 @@ ALLOWED = {
     "Access-Control-Allow-Headers": "Authorization, Content-Type",
     "Access-Control-Max-Age": "600",
 }
-GRANTS = ("authorization_code", "refresh_token", grants.HANDOFF_GRANT, exchange.EXCHANGE_GRANT)
+GRANTS = (
+    "authorization_code",
+    "refresh_token",
+    grants.HANDOFF_GRANT,
+    exchange.EXCHANGE_GRANT,
+    service_accounts.GRANT,
+)
 """What the token endpoint gives tokens for."""
 Form = Mapping[str, str]
 Asked = Request[Visitor, Any, Any]
@@ -41,6 +47,8 @@ async def _grant(request: Asked, credentials: Credentials, fields: Form) -> dict
             return await take_over(issuer, credentials, fields, now, origin, request.headers.get("origin"))
         case exchange.EXCHANGE_GRANT:
             return await exchange.exchange(issuer, credentials, fields, now, origin)
+        case service_accounts.GRANT:
+            return await service_accounts.client_credentials(issuer, credentials, fields, now)
         case None:
             raise Rejected("invalid_request", "The grant_type is missing.")
     raise Rejected("unsupported_grant_type", f"The grants are {', '.join(GRANTS)}.")

@@ -54,6 +54,7 @@ async def framed(
         may_add_below=may_manage(request.user) and tenant.kind != Kind.CUSTOMER and tenant.discarded_at is None,
         may_undiscard=may_manage(request.user) and tenant.discarded_at is not None,
         sees_people=actor is not None and actor.may(Permission.SEE_PEOPLE),
+        manages_people=actor is not None and actor.may(Permission.MANAGE_PEOPLE),
         reads_history=actor is not None and actor.may(Permission.READ_HISTORY),
         **context,
     )

@@ -75,7 +75,7 @@ def _asked(tenant: Tenant, params: dict[str, str]) -> sa.Select[Membership]:
         sa.select(Membership)
         .join(User, User.id == Membership.user_id)
         .options(contains_eager(Membership.user))
-        .where(Membership.tenant_id == tenant.id, matching(params.get("q", ""), User.name, User.email))
+        .where(Membership.tenant_id == tenant.id, ~User.service, matching(params.get("q", ""), User.name, User.email))
         .where(Membership.discarded_at.is_not(None) if ended else Membership.discarded_at.is_(None))
     )
     role = one_of(params, "role", *ROLES)

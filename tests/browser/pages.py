@@ -169,6 +169,7 @@ PLACES = (
     at("company", "/companies/{tenant_id:int}", tenant_id=dairy),
     at("company edit", "/companies/{tenant_id:int}/edit", tenant_id=dairy),
     at("company members", "/companies/{tenant_id:int}/members", tenant_id=dairy),
+    at("company service accounts", "/companies/{tenant_id:int}/service-accounts", tenant_id=dairy),
     at(
         "company member role",
         "/companies/{tenant_id:int}/members/{membership_id:int}/role",
@@ -263,7 +264,6 @@ PLACES = (
     at("app discard", "/apps/{app_id:int}/discard", who="Ada", app_id=softphone),
     at("resolve", "/resolve"),
     at("account", "/account"),
-    at("api docs", "/api-docs"),
     at("profiles", "/account/profiles", who="Ben"),
     at("nowhere", "/{rest:path}", status=404),
 )
