@@ -264,6 +264,7 @@ PLACES = (
     at("app discard", "/apps/{app_id:int}/discard", who="Ada", app_id=softphone),
     at("resolve", "/resolve"),
     at("account", "/account"),
+    at("api docs", "/api-docs"),
     at("profiles", "/account/profiles", who="Ben"),
     at("nowhere", "/{rest:path}", status=404),
 )
