@@ -127,6 +127,21 @@ API = {
     "GET /api/v1/tenants/{tenant_id}/suspensions": may(SEES, 200),
     # It is under that parent already; the parent has to be in reach
     "POST /api/v1/tenants/{tenant_id}/move": may(ADMINS, 409, sent={"parent": "$parent"}, above=True),
+    # Where a company's programs are told of what happens
+    "GET /api/v1/webhooks": may(ADMINS, 200),
+    "GET /api/v1/webhooks/{webhook_id}": may(ADMINS, 200),
+    "POST /api/v1/webhooks": may(
+        ADMINS, 201, sent={"tenant": "$tenant", "url": "https://hooks.example/", "events": ["binding.made"]}
+    ),
+    "PATCH /api/v1/webhooks/{webhook_id}": may(ADMINS, 200, sent={"events": ["binding.ended"]}),
+    "POST /api/v1/webhooks/{webhook_id}/secret": may(ADMINS, 201),
+    "POST /api/v1/webhooks/{webhook_id}/test": may(ADMINS, 201),
+    "POST /api/v1/webhooks/{webhook_id}/disable": may(ADMINS, 200),
+    "POST /api/v1/webhooks/{webhook_id}/enable": may(ADMINS, 409),
+    "POST /api/v1/webhooks/{webhook_id}/discard": may(ADMINS, 200),
+    "GET /api/v1/webhooks/{webhook_id}/deliveries": may(ADMINS, 200),
+    "POST /api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay": may(ADMINS, 200),
+    "POST /api/v1/webhooks/{webhook_id}/replay": may(ADMINS, 200, sent={"since": "2026-11-01T00:00:00Z"}),
     # Windows are given in the panel; who keeps the rules takes them back, and whose they are
     "GET /api/v1/consents": may(EVERYBODY, 200),
     "GET /api/v1/consents/{consent_id}": may(EVERYBODY, 200, also=ITS_SUBJECT),
@@ -332,6 +347,22 @@ PAGES = {
     "POST /companies/{tenant_id}/policy/loosening/cancel": may(ADMINS, 409),
     "GET /companies/{tenant_id}/consents": may(SEES, 200),
     "POST /companies/{tenant_id}/consents": may(ADMINS, 303, sent={"to": "$parent", "hours": "24"}, but=FROM_ABOVE),
+    "GET /companies/{tenant_id}/webhooks": may(ADMINS, 200),
+    "GET /companies/{tenant_id}/webhooks/new": may(ADMINS, 200),
+    "POST /companies/{tenant_id}/webhooks/new": may(
+        ADMINS, sent={"url": "https://hooks.example/", "events": "binding.made"}
+    ),
+    "GET /webhooks/{webhook_id}": may(ADMINS, 200),
+    "POST /webhooks/{webhook_id}": may(ADMINS, 303, sent={"url": "https://hooks.example/", "events": "binding.made"}),
+    "GET /webhooks/{webhook_id}/secret": may(ADMINS, 200),
+    "POST /webhooks/{webhook_id}/secret": may(ADMINS),
+    "POST /webhooks/{webhook_id}/test": may(ADMINS, 303),
+    "POST /webhooks/{webhook_id}/disable": may(ADMINS, 303),
+    "POST /webhooks/{webhook_id}/enable": may(ADMINS, 409),
+    "GET /webhooks/{webhook_id}/discard": may(ADMINS, 200),
+    "POST /webhooks/{webhook_id}/discard": may(ADMINS, 303),
+    "POST /webhooks/{webhook_id}/deliveries/{delivery_id}/replay": may(ADMINS, 303),
+    "POST /webhooks/{webhook_id}/replay": may(ADMINS, 303, sent={"since": "2026-11-01"}),
     "POST /consents/{consent_id}/revoke": may(EVERYBODY, 303, also=ITS_SUBJECT, but=KEEPS_NO_RULES),
     # Only the platform's admins, wherever it is; the scene's was asked for by somebody who may not
     "GET /break-glass": may(PLATFORMS, 200),
@@ -563,17 +594,20 @@ BY_DIRECTORY = {
     "GET /scim/v2/Me": may(NOBODY),
     "GET /scim/v2/Users": may(NOBODY),
     "POST /scim/v2/Users": may(NOBODY),
+    "POST /scim/v2/Users/.search": may(NOBODY),
     "GET /scim/v2/Users/{number}": may(NOBODY),
     "PUT /scim/v2/Users/{number}": may(NOBODY),
     "PATCH /scim/v2/Users/{number}": may(NOBODY),
     "DELETE /scim/v2/Users/{number}": may(NOBODY),
     "GET /scim/v2/Groups": may(NOBODY),
     "POST /scim/v2/Groups": may(NOBODY),
+    "POST /scim/v2/Groups/.search": may(NOBODY),
     "GET /scim/v2/Groups/{number}": may(NOBODY),
     "PUT /scim/v2/Groups/{number}": may(NOBODY),
     "PATCH /scim/v2/Groups/{number}": may(NOBODY),
     "DELETE /scim/v2/Groups/{number}": may(NOBODY),
     "POST /scim/v2/Bulk": may(NOBODY),
+    "POST /scim/v2/.search": may(NOBODY),
 }
 
 PROTOCOL = {
@@ -641,6 +675,8 @@ OPEN_TO_STAND_INS = frozenset(
         "GET /companies/{tenant_id}/policy",
         "GET /companies/{tenant_id}/siblings",
         "GET /companies/{tenant_id}/consents",
+        "GET /companies/{tenant_id}/webhooks",
+        "GET /webhooks/{webhook_id}",
         "GET /companies/{tenant_id}/suspensions",
         "GET /companies/{tenant_id}/members",
         "GET /companies/{tenant_id}/licences",

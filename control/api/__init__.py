@@ -37,6 +37,7 @@ from control.api import (
     token_api,
     users,
     ways_in,
+    webhooks,
 )
 from control.api.lists import listing
 from control.visitor import Visitor
@@ -64,6 +65,7 @@ NOUNS = {
     "consents": consents.ROUTES,
     "explain": explain.ROUTES,
     "entries": entries.ROUTES,
+    "webhooks": webhooks.ROUTES,
 }
 
 

@@ -25,7 +25,7 @@ Asked = Request[Visitor, Any, Any]
 Session = NamedDependency[AsyncSession]
 Handler = Callable[..., Awaitable[Any]]
 
-SECRETS = frozenset({"client_secret", "revealed", "handoff_url"})
+SECRETS = frozenset({"client_secret", "secret", "revealed", "handoff_url"})
 """Members of an answer that are shown once: the stored answer leaves them out."""
 
 

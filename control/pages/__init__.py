@@ -73,6 +73,7 @@ from control.pages import (
     user_discard,
     user_history,
     users,
+    webhooks,
 )
 
 
@@ -149,4 +150,5 @@ def routes() -> list[ControllerRouterHandler]:
         *apps.ROUTES,
         *app_test.ROUTES,
         *resolve.ROUTES,
+        *webhooks.ROUTES,
     ]

@@ -16,6 +16,7 @@ class Known:
     playbook_id: int
     invitation_id: int
     impersonation_id: int
+    webhook_id: int
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,10 @@ def dina(known: Known) -> int:
 
 def dairy(known: Known) -> int:
     return known.cast.tenant("Dairy").id
+
+
+def hook(known: Known) -> int:
+    return known.webhook_id
 
 
 def oak(known: Known) -> int:
@@ -188,6 +193,11 @@ PLACES = (
     at("company discard", "/companies/{tenant_id:int}/discard", tenant_id=dairy),
     at("company policy", "/companies/{tenant_id:int}/policy", tenant_id=dairy),
     at("company consents", "/companies/{tenant_id:int}/consents", tenant_id=dairy),
+    at("company webhooks", "/companies/{tenant_id:int}/webhooks", tenant_id=dairy),
+    at("new webhook", "/companies/{tenant_id:int}/webhooks/new", tenant_id=dairy),
+    at("webhook", "/webhooks/{webhook_id:int}", webhook_id=hook),
+    at("webhook secret", "/webhooks/{webhook_id:int}/secret", webhook_id=hook),
+    at("webhook discard", "/webhooks/{webhook_id:int}/discard", webhook_id=hook),
     at("break glass", "/break-glass", who="Ada"),
     at("break glass new", "/break-glass/new", "?membership={membership_id:int}", who="Ada", membership_id=dan),
     at("company branding", "/companies/{tenant_id:int}/branding", tenant_id=dairy),

@@ -10,6 +10,8 @@ from litestar.handlers import HTTPRouteHandler
 from playwright.async_api import Browser, expect
 
 from bindings.binding import Binding
+from bindings.webhook_deliveries import WebhookDelivery
+from bindings.webhooks import Webhook
 from control.app import create_app
 from control.settings import Settings
 from tenants.actor import Actor
@@ -62,9 +64,14 @@ async def known(demo: Demo, cast: Cast, lookers: dict[str, Person]) -> Known:
             playbook = await Playbook.write(session, nobody, dairy, "Oven down", "# Oven\n\nCall Dan.", "", now)
             await playbook.revise(session, nobody, "Oven down", "# Oven\n\nCall Dina.", "", now, seen=1)
             offer = await Invitation.prepare(session, nobody, dairy.id, "dot@new.example", "Dot", Role.MEMBER, now)
+            hook, _ = await Webhook.make(
+                session, b"k" * 32, dairy, "https://hooks.dairy.example/", ["binding.made"], now
+            )
+            await hook.test(session, now)
+            await WebhookDelivery.give_up_all(session, hook.id, now)
         # An hour ago, so that by now it is over.
         past = await impersonate(store, cast, "Paul", "Dan", now - timedelta(hours=1), at="Dairy")
-        return Known(cast, *numbers, playbook.id, offer.id, past)
+        return Known(cast, *numbers, playbook.id, offer.id, past, hook.id)
     finally:
         await store.close()
 

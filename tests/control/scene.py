@@ -19,6 +19,7 @@ from bindings.app_consents import AppConsent
 from bindings.apps import App
 from bindings.impersonation import Asked, Impersonation
 from bindings.keys import KeyRing
+from bindings.webhooks import Webhook
 from control.app import create_app
 from control.house import House
 from control.settings import Settings
@@ -73,6 +74,8 @@ RECORDS = {
     "key_id": "key",
     "sign_in_id": "sign_in",
     "passkey_id": "passkey",
+    "webhook_id": "webhook",
+    "delivery_id": "delivery",
     "app_consent_id": "app_consent",
 }
 """Which record of a place stands in an address."""
@@ -185,6 +188,7 @@ async def set_scene(url: str, cast: Cast, settings: Settings) -> tuple[Scene, Re
     """Everybody signed in and with a key, and the records of both places."""
     store = Store(url)
     places = {place: await _records(store, cast, place) for place in STARS}
+    places = {place: found | await _webhook(store, settings, found["tenant"]) for place, found in places.items()}
     people = {STRANGER: Who()} | {name: await _person(store, cast, name, settings) for name in sorted(EVERYBODY)}
     await KeyRing(store, settings.secret_key).signer("ES256", NOW)
     await store.close()
@@ -268,6 +272,16 @@ async def _records(store: Store, cast: Cast, place: str) -> dict[str, int]:
         records["suspension"] = suspension.id
         assert isinstance(suspension, Suspension)
     return records
+
+
+async def _webhook(store: Store, settings: Settings, tenant_id: int) -> dict[str, int]:
+    """A webhook of the place, and what was given up on its way to it."""
+    async with house_work(store) as session:
+        tenant, url = await session.get_one(Tenant, tenant_id), "https://theirs.example/hook"
+        webhook, _ = await Webhook.make(session, settings.secret_key, tenant, url, ["binding.made"], NOW)
+        delivery = await webhook.test(session, NOW)
+        delivery.done_at, delivery.try_at, delivery.error = NOW, None, "time"
+    return {"webhook": webhook.id, "delivery": delivery.id}
 
 
 async def _made_by_an_admin(session: AsyncSession, actor: Actor, tenant_id: int, system_id: int) -> dict[str, int]:
