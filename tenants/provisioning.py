@@ -147,21 +147,21 @@ async def _there(session: AsyncSession, tenant_id: int, address: str) -> Members
     return (await session.scalars(wanted.where(Membership.tenant_id == tenant_id, User.email == address))).first()
 
 
-async def people_of_teams(session: AsyncSession, team_ids: set[int], tenant_id: int) -> dict[int, dict[int, str]]:
-    """Who is in each of these teams, or will be once they join: the name by the number."""
-    found: dict[int, dict[int, str]] = {team_id: {} for team_id in team_ids}
+async def people_of_teams(session: AsyncSession, team_ids: set[int], tenant_id: int) -> dict[int, set[int]]:
+    """Who is in each of these teams, or will be once they join, by number."""
+    found: dict[int, set[int]] = {team_id: set() for team_id in team_ids}
     everybody = people(tenant_id)
     inside = (
-        sa.select(TeamMember.team_id, everybody.c.number, everybody.c.name)
+        sa.select(TeamMember.team_id, everybody.c.number)
         .join(everybody, everybody.c.membership_id == TeamMember.membership_id)
         .where(TeamMember.team_id.in_(team_ids), TeamMember.left_at.is_(None))
     )
-    for team_id, number, name in await session.execute(inside.order_by(everybody.c.number)):
-        found[team_id][number] = name
+    for team_id, number in await session.execute(inside):
+        found[team_id].add(number)
     for invitation in await _meant(session, tenant_id):
         for team_id in invitation.teams & team_ids:
             if invitation.membership_number is not None:
-                found[team_id][invitation.membership_number] = invitation.name
+                found[team_id].add(invitation.membership_number)
     return found
 
 

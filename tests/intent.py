@@ -385,6 +385,10 @@ PAGES = {
         ADMINS, 409, sent={"parent": "$parent", "expected_parent": "$parent"}, above=True
     ),
     "GET /companies/{tenant_id}/members": may(SEES),
+    # A directory's key is made by an admin there or above; the scene's key is an ordinary one, which is not found here
+    "GET /companies/{tenant_id}/provisioning": may(ADMINS),
+    "POST /companies/{tenant_id}/provisioning": may(ADMINS, 200, sent={"label": "Directory", "days": 30}),
+    "POST /companies/{tenant_id}/provisioning/{key_id}/revoke": may(ADMINS, 404),
     "GET /companies/{tenant_id}/service-accounts": may(ADMINS),
     "POST /companies/{tenant_id}/service-accounts": may(
         ADMINS, 200, sent={"name": "Till", "role": "member", "scopes": "read"}
@@ -500,6 +504,9 @@ PAGES = {
     "POST /apps/{app_id}": may(ADMINS, sent={"name": "Renamed"}),
     "GET /apps/{app_id}/secret": may(ADMINS),
     "POST /apps/{app_id}/secret": may(ADMINS),
+    "POST /apps/{app_id}/exchanges": may(
+        ADMINS, 303, sent={"exchanges": "yes"}, but=dict.fromkeys(ADMINS - PLATFORMS, 403)
+    ),
     "GET /apps/{app_id}/test": may(ADMINS, 200),
     "POST /apps/{app_id}/test/end": may(ADMINS, 303),
     "GET /apps/{app_id}/discard": may(ADMINS),

@@ -51,13 +51,16 @@ class Found:
     rows: list[Any]
 
 
-def asked_of(kind: type[Resource[Any]], query: Mapping[str, str]) -> SearchRequest[Any]:
-    """The query string as the request that it is; SCIM's own errors for what it cannot be."""
-    said = query.get("filter", "")
+KNOWN = ("filter", "sortBy", "sortOrder", "startIndex", "count", "attributes", "excludedAttributes")
+
+
+def asked_of(kind: type[Resource[Any]], query: Mapping[str, Any]) -> SearchRequest[Any]:
+    """A query string, or the body of a search, as the request that it is; SCIM's own errors for what it cannot be."""
+    said = str(query.get("filter") or "")
     if len(said) > LONGEST_FILTER or said.count("(") + said.count("[") > DEEPEST:
         raise TooManyException(detail=f"A filter has at most {LONGEST_FILTER} characters and {DEEPEST} brackets.")
-    known = ("filter", "sortBy", "sortOrder", "startIndex", "count", "attributes", "excludedAttributes")
-    return SearchRequest[kind].model_validate({key: query[key] for key in known if query.get(key)})  # type: ignore[valid-type]
+    given = {key: query[key] for key in KNOWN if query.get(key) not in (None, "")}
+    return SearchRequest[kind].model_validate(given)  # type: ignore[valid-type]
 
 
 async def find(

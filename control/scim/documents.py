@@ -102,7 +102,6 @@ class TeamMate(ComplexAttribute):
     ref: Annotated[Reference["User"] | None, Mutability.immutable] = Field(
         None, serialization_alias="$ref", validation_alias="$ref"
     )
-    display: Annotated[str | None, Read] = None
 
 
 class Group(Resource[Any]):

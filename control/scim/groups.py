@@ -147,11 +147,8 @@ async def _shapes(work: Work, found: Sequence[Any]) -> list[Group]:
     return [_shaped(work.root, row, inside[row.number]) for row in found]
 
 
-def _shaped(root: str, row: Any, inside: dict[int, str]) -> Group:
-    mates = [
-        TeamMate(value=str(number), ref=Reference[User](f"{root}/Users/{number}"), display=name)
-        for number, name in inside.items()
-    ]
+def _shaped(root: str, row: Any, inside: set[int]) -> Group:
+    mates = [TeamMate(value=str(number), ref=Reference[User](f"{root}/Users/{number}")) for number in sorted(inside)]
     return Group(
         id=str(row.number),
         external_id=row.external_id,

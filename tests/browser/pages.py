@@ -174,6 +174,7 @@ PLACES = (
     at("company", "/companies/{tenant_id:int}", tenant_id=dairy),
     at("company edit", "/companies/{tenant_id:int}/edit", tenant_id=dairy),
     at("company members", "/companies/{tenant_id:int}/members", tenant_id=dairy),
+    at("company provisioning", "/companies/{tenant_id:int}/provisioning", tenant_id=dairy),
     at("company service accounts", "/companies/{tenant_id:int}/service-accounts", tenant_id=dairy),
     at(
         "company member role",
