@@ -92,10 +92,23 @@ def id_token_claims(
 
 
 def access_token_claims(
-    login: LoginFacts, *, issuer: str, client_id: str, scope: str, now: datetime, until: datetime, jti: str
+    login: LoginFacts,
+    *,
+    issuer: str,
+    client_id: str,
+    scope: str,
+    now: datetime,
+    until: datetime,
+    jti: str,
+    jkt: str | None = None,
 ) -> dict[str, Any]:
-    """An access token (RFC 9068 section 2.2). Its audience is the app: it opens nothing here but userinfo."""
-    said = {"client_id": client_id, "scope": scope, "jti": jti}
+    """An access token (RFC 9068 section 2.2). Its audience is the app: it opens nothing here but userinfo.
+
+    `cnf` names the key that it is bound to (RFC 9449 section 6), where it is.
+    """
+    said: dict[str, Any] = {"client_id": client_id, "scope": scope, "jti": jti}
+    if jkt is not None:
+        said["cnf"] = {"jkt": jkt}
     return _frame(login, issuer, client_id, now, until) | said | _proof(login) | claims_of(login, scope)
 
 

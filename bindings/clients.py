@@ -25,6 +25,10 @@ class Credentials:
 
     client_id: str
     secret: str | None
+    by_key: bool = False
+    """An assertion that one of its registered keys signed was checked (RFC 7523)."""
+    jkt: str | None = None
+    """The thumbprint of the key whose proof came along (RFC 9449): what it is given is bound to it."""
 
     @classmethod
     def read(cls, authorization: str | None, form: Mapping[str, str]) -> "Credentials":
@@ -41,9 +45,15 @@ class Credentials:
 
     def prove(self, standing: Standing | None) -> Standing:
         """The same standing, when these credentials are its client's. Raises Rejected."""
-        if standing is None or not standing.client.proven_by(self.secret):
+        if standing is None:
             raise no_such_client()
+        self.prove_client(standing.client)
         return standing
+
+    def prove_client(self, client: Client) -> None:
+        """The same of a client alone. Raises Rejected."""
+        if not (self.by_key if client.keyed else client.proven_by(self.secret)):
+            raise no_such_client()
 
 
 def no_such_client() -> Rejected:
@@ -52,8 +62,8 @@ def no_such_client() -> Rejected:
 
 
 def confidential(client: Client) -> bool:
-    """Whether the client has a secret to keep."""
-    return client.secret_hash is not None
+    """Whether the client has a secret or a key to keep."""
+    return client.keyed or client.secret_hash is not None
 
 
 def plain(text: str) -> bool:

@@ -53,6 +53,8 @@ class Shown:
     spell: Spell
     scope: str
     actor: Actor
+    jkt: str | None
+    """The key that the app showed (RFC 9449), which what it gets is bound to."""
 
 
 async def exchange(
@@ -101,7 +103,7 @@ async def _shown(
     if spell is None or held is None or said is None or not standing.active(now) or not _agrees(said, spell):
         raise Rejected("invalid_request", "The subject_token is no access token of this app's that is good now.")
     scope = _scope_within(fields.get("scope"), held.scope, app)
-    return Shown(app, standing, spell, scope, await _actor_of(issuer, spell, origin))
+    return Shown(app, standing, spell, scope, await _actor_of(issuer, spell, origin), credentials.jkt)
 
 
 def _check_fields(fields: Mapping[str, str], app: App) -> None:
@@ -189,7 +191,9 @@ async def _begin(
     begun = await by_login(session, app.client_id, login.id, now)
     if begun is None or begun.spell is None:
         raise OutOfReach
-    minted = await mint(issuer, begun.client, begun.spell, now, scope=shown.scope, refresh_scope=None)
+    minted = await mint(
+        issuer, begun.client, begun.spell, now, scope=shown.scope, refresh_scope=None, jkt=shown.jkt
+    )
     await store_tokens(connection, minted)
     given = {name: minted.answer[name] for name in ("access_token", "token_type", "expires_in", "scope")}
     return given | {"issued_token_type": ACCESS_TOKEN_TYPE}

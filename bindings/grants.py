@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bindings.binding import Binding
-from bindings.clients import Credentials, Rejected
+from bindings.clients import Credentials, Rejected, confidential
 from bindings.codes import AUTHORIZATION, HANDOFF, consume
 from bindings.impersonation import Impersonation
 from bindings.logout import end_login
 from bindings.oauth import check_redemption, scope_within
-from bindings.standing import REFRESH, Spell, Standing, by_code, by_token
+from bindings.standing import REFRESH, Client, Held, Spell, Standing, by_code, by_token
 from bindings.tokens import Issuer, consume_refresh, mint, revoke_token, store_tokens
 from tenants.actor import Origin
 from tenants.credentials import digest
@@ -68,6 +68,7 @@ async def redeem(
         scope=held.scope,
         refresh_scope=None if spell.stand else held.scope,
         nonce=issued.nonce,
+        jkt=credentials.jkt,
     )
     async with issuer.store.writer.begin() as connection:
         if await consume(connection, secret, AUTHORIZATION, standing.client.id, now):
@@ -105,7 +106,7 @@ async def take_over(
         raise _no_such_handoff()
     if not held.live(now) or spell.over(now) is not None:
         raise _no_such_handoff()
-    minted = await mint(issuer, standing.client, spell, now, scope=held.scope, refresh_scope=None)
+    minted = await mint(issuer, standing.client, spell, now, scope=held.scope, refresh_scope=None, jkt=credentials.jkt)
     async with issuer.store.writer.begin() as connection:
         if await consume(connection, secret, HANDOFF, standing.client.id, now):
             await store_tokens(connection, minted)
@@ -132,8 +133,9 @@ async def refresh(
     if not held.live(now):
         raise _no_such_token()
     scope = scope_within(fields.get("scope"), held.scope)
+    _require_key(credentials, standing.client, held)
     await _require_holding(issuer, spell, now, origin)
-    minted = await mint(issuer, standing.client, spell, now, scope=scope, refresh_scope=held.scope)
+    minted = await mint(issuer, standing.client, spell, now, scope=scope, refresh_scope=held.scope, jkt=credentials.jkt)
     async with issuer.store.writer.begin() as connection:
         if await consume_refresh(connection, secret, now):
             await store_tokens(connection, minted)
@@ -170,6 +172,16 @@ async def revoke(
 async def _held(issuer: Issuer, credentials: Credentials, secret: str, now: datetime) -> Standing | None:
     async with issuer.store.hot.connect() as connection:
         return await by_token(connection, credentials.client_id, REFRESH, digest(secret), now)
+
+
+def _require_key(credentials: Credentials, client: Client, held: Held) -> None:
+    """What is bound to a key stays so; where the app has no secret, to that very key (RFC 9449 section 5)."""
+    if held.jkt is None:
+        return
+    if credentials.jkt is None:
+        raise Rejected("invalid_dpop_proof", "This refresh token is bound to a key: send a DPoP proof.")
+    if not confidential(client) and credentials.jkt != held.jkt:
+        raise Rejected("invalid_grant", "This refresh token is bound to another key.")
 
 
 async def _require_holding(issuer: Issuer, spell: Spell, now: datetime, origin: Origin) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from bindings.claims import access_token_claims, claims_of
 from bindings.clients import Credentials, Rejected, confidential, no_such_client
+from bindings.dpop import Shown, require_holder
 from bindings.standing import ACCESS, REFRESH, Client, Held, Spell, Standing, by_token
 from bindings.tokens import ACCESS_TYPE, Issuer
 from tenants.credentials import digest
@@ -30,12 +31,13 @@ async def introspect(
     held, spell = standing.held, standing.spell
     if held is None or spell is None or not standing.active(now) or not _agrees(said, standing.client, spell):
         return INACTIVE
-    return {"active": True, "token_type": "Bearer" if kind == ACCESS else "refresh_token"} | _claims(
+    scheme = "Bearer" if held.jkt is None else "DPoP"
+    return {"active": True, "token_type": scheme if kind == ACCESS else "refresh_token"} | _claims(
         issuer, standing, held, spell, jti=hashed if kind == ACCESS else None
     )
 
 
-async def userinfo(issuer: Issuer, token: str, now: datetime) -> dict[str, Any]:
+async def userinfo(issuer: Issuer, token: Shown, now: datetime) -> dict[str, Any]:
     """The claims of the login that an access token stands for (OIDC Core section 5.3). Raises Rejected."""
     standing = await standing_of(issuer, token, now)
     if standing.held is None or standing.spell is None or "openid" not in standing.held.scope.split():
@@ -43,17 +45,18 @@ async def userinfo(issuer: Issuer, token: str, now: datetime) -> dict[str, Any]:
     return claims_of(standing.spell.facts, standing.held.scope) | {"sid": standing.spell.facts.sid}
 
 
-async def standing_of(issuer: Issuer, token: str, now: datetime) -> Standing:
+async def standing_of(issuer: Issuer, shown: Shown, now: datetime) -> Standing:
     """How the login of an access token stands. Raises Rejected unless the token is good now."""
-    said = await read_access_token(issuer, token, now)
+    said = await read_access_token(issuer, shown.token, now)
     if said is None:
         raise no_good_token()
     async with issuer.store.hot.connect() as connection:
         standing = await by_token(connection, said["client_id"], ACCESS, said["jti"], now)
     if standing is None or standing.spell is None or not standing.active(now):
         raise no_good_token()
-    if not _agrees(said, standing.client, standing.spell):
+    if not _agrees(said, standing.client, standing.spell) or standing.held is None:
         raise no_good_token()
+    await require_holder(issuer, shown, standing.held.jkt, now)
     return standing
 
 
@@ -94,5 +97,6 @@ def _claims(issuer: Issuer, standing: Standing, held: Held, spell: Spell, *, jti
         now=held.created_at,
         until=held.expires_at,
         jti=jti or "",
+        jkt=held.jkt,
     )
     return claims if jti else {name: value for name, value in claims.items() if name != "jti"}

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from advanced_alchemy.types import DateTimeUTC
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from bindings.apps import App
 from bindings.binding import broken, run_out
 from bindings.claims import LoginFacts, Phone, StandIn
 from bindings.facts import ROW_OF_FACTS, WINDOWS, Found, found_in, parts_of_facts
@@ -28,6 +29,7 @@ ACCESS, REFRESH = "access", "refresh"
 
 _ASKED = """asked AS (
     SELECT c.id AS app_id, c.client_id, c.name AS app_name, c.type AS app_type, c.secret_hash, c.id_token_alg,
+           c.old_secret_hash, c.old_secret_until, c.jwks, c.dpop,
            c.product_id, c.needs_extension, c.admin_only, ow.path AS owner_path, {token},
            l.id AS sid, l.actor_membership_id AS actor_id, l.subject_membership_id AS subject_id,
            l.extension_id AS pinned_extension_id, l.because, l.binding_id, l.scope AS login_scope, l.auth_time,
@@ -61,6 +63,7 @@ _TIMES = (
     "token_expires_at",
     "token_consumed_at",
     "token_revoked_at",
+    "old_secret_until",
     "auth_time",
     "begun_at",
     "until",
@@ -91,27 +94,28 @@ def _statement(source: str, token: str, where: str) -> sa.TextualSelect:
         parts=parts_of_facts(*parties),
         facts=ROW_OF_FACTS,
     )
-    return sa.text(whole).columns(methods=Json, **{name: DateTimeUTC(timezone=True) for name in _TIMES})
+    return sa.text(whole).columns(methods=Json, jwks=Json, **{name: DateTimeUTC(timezone=True) for name in _TIMES})
 
 
 _BY_TOKEN = _statement(
     "apps c LEFT JOIN tokens k ON k.token_hash = :hash AND k.kind = :kind AND k.app_id = c.id "
     "LEFT JOIN logins l ON l.id = k.login_id",
     "k.id AS token_id, k.scope AS token_scope, k.created_at AS token_created_at, k.expires_at AS token_expires_at, "
-    "k.consumed_at AS token_consumed_at, k.revoked_at AS token_revoked_at",
+    "k.consumed_at AS token_consumed_at, k.revoked_at AS token_revoked_at, k.jkt AS token_jkt",
     "c.client_id = :client AND c.discarded_at IS NULL",
 )
 _BY_CODE = _statement(
     "apps c LEFT JOIN codes k ON k.code_hash = :hash AND k.purpose = :kind AND k.app_id = c.id "
     "LEFT JOIN logins l ON l.id = k.login_id",
     "k.id AS token_id, k.scope AS token_scope, k.created_at AS token_created_at, k.expires_at AS token_expires_at, "
-    "k.consumed_at AS token_consumed_at, NULL AS token_revoked_at, k.redirect_uri, k.nonce, k.code_challenge",
+    "k.consumed_at AS token_consumed_at, NULL AS token_revoked_at, NULL AS token_jkt, "
+    "k.redirect_uri, k.nonce, k.code_challenge",
     "c.client_id = :client AND c.discarded_at IS NULL",
 )
 _BY_LOGIN = _statement(
     "apps c JOIN logins l ON l.id = :login AND l.app_id = c.id",
     ", ".join(f"NULL AS token_{each}" for each in ("id", "scope", "created_at", "expires_at", "consumed_at"))
-    + ", NULL AS token_revoked_at",
+    + ", NULL AS token_revoked_at, NULL AS token_jkt",
     "c.client_id = :client AND c.discarded_at IS NULL",
 )
 
@@ -126,12 +130,21 @@ class Client:
     type: str
     secret_hash: str | None
     id_token_alg: str
+    old_secret_hash: str | None = None
+    """The one before the last rotation, while it is still good."""
+    keyed: bool = False
+    """It proves itself by a key of its own (RFC 7523): a secret opens nothing for it."""
+    dpop: bool = False
+    """Its tokens are bound to a key, always (RFC 9449)."""
 
     def proven_by(self, secret: str | None) -> bool:
         """A web app shows its secret; an app that cannot keep one has none to show."""
+        if self.keyed:
+            return False
         if self.secret_hash is None:
             return secret is None
-        return secret is not None and hmac.compare_digest(digest(secret), self.secret_hash)
+        good = [each for each in (self.secret_hash, self.old_secret_hash) if each is not None]
+        return secret is not None and any(hmac.compare_digest(digest(secret), each) for each in good)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +157,8 @@ class Held:
     expires_at: datetime
     consumed_at: datetime | None
     revoked_at: datetime | None
+    jkt: str | None = None
+    """The key that it is bound to (RFC 9449)."""
 
     def live(self, now: datetime) -> bool:
         """Neither used up, nor revoked, nor expired."""
@@ -280,10 +295,30 @@ async def by_login(
     return _standing(row, now)
 
 
+def client_of(app: App, now: datetime) -> Client:
+    """An app that was read by itself, as the endpoints look at it."""
+    return _client(app.id, app.name, app.type, app, now)
+
+
+def _client(app_id: int, name: str, kind: str, row: Any, now: datetime) -> Client:
+    overlap = row.old_secret_until is not None and now < row.old_secret_until
+    return Client(
+        app_id,
+        row.client_id,
+        name,
+        kind,
+        row.secret_hash,
+        row.id_token_alg,
+        old_secret_hash=row.old_secret_hash if overlap else None,
+        keyed=bool(row.jwks),
+        dpop=bool(row.dpop),
+    )
+
+
 def _standing(row: Any, now: datetime) -> Standing | None:
     if row is None:
         return None
-    client = Client(row.app_id, row.client_id, row.app_name, row.app_type, row.secret_hash, row.id_token_alg)
+    client = _client(row.app_id, row.app_name, row.app_type, row, now)
     held = None
     if row.token_id is not None:
         held = Held(
@@ -293,6 +328,7 @@ def _standing(row: Any, now: datetime) -> Standing | None:
             row.token_expires_at,
             row.token_consumed_at,
             row.token_revoked_at,
+            row.token_jkt,
         )
     return Standing(client, held, _spell(row, now) if row.sid is not None else None)
 

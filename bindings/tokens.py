@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bindings.claims import access_token_claims, id_token_claims
+from bindings.clients import Rejected
 from bindings.impersonation import LONGEST as IMPERSONATED_AT_MOST
 from bindings.keys import ALGORITHMS, KeyRing, at_hash
 from bindings.login import LONGEST
@@ -66,11 +67,15 @@ async def mint(
     scope: str,
     refresh_scope: str | None,
     nonce: str | None = None,
+    jkt: str | None = None,
 ) -> Minted:
     """Sign what a token answer holds (OIDC Core section 3.1.3.3), before the transaction that stores the rows.
 
     Without a `refresh_scope` there is no refresh token, and the access token lives to the end of its stand-in.
+    With a `jkt` they are bound to that key (RFC 9449). Raises Rejected for an app whose tokens always are.
     """
+    if client.dpop and jkt is None:
+        raise Rejected("invalid_dpop_proof", "The tokens of this app are bound to a key: send a DPoP proof.")
     if refresh_scope is None:
         scope = " ".join(each for each in scope.split() if each != "offline_access")
     jti, secret = secrets.token_hex(16), new_secret()
@@ -86,10 +91,10 @@ async def mint(
         "until": until,
     }
     signer = await issuer.keys.signer(ALGORITHMS[0], now)
-    access = signer.sign(access_token_claims(spell.facts, jti=jti, **told), ACCESS_TYPE)
+    access = signer.sign(access_token_claims(spell.facts, jti=jti, jkt=jkt, **told), ACCESS_TYPE)
     answer = {
         "access_token": access,
-        "token_type": "Bearer",
+        "token_type": "Bearer" if jkt is None else "DPoP",
         "expires_in": max(0, int((until - now).total_seconds())),
         "scope": scope,
     }
@@ -98,7 +103,7 @@ async def mint(
     if "openid" in scope.split():
         claims = id_token_claims(spell.facts, nonce=nonce, **told) | {"at_hash": at_hash(access)}
         answer["id_token"] = (await issuer.keys.signer(client.id_token_alg, now)).sign(claims)
-    shared = {"login_id": spell.facts.sid, "app_id": client.id, "created_at": now}
+    shared = {"login_id": spell.facts.sid, "app_id": client.id, "created_at": now, "jkt": jkt}
     rows = [shared | {"kind": ACCESS, "token_hash": jti, "scope": scope, "expires_at": until}]
     if refresh_scope is not None:
         refresh_until = _not_past(now + REFRESH_LIVES, spell)

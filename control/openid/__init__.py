@@ -2,9 +2,9 @@
 
 from litestar.types import ControllerRouterHandler
 
-from control.openid import acting, discovery, login, logout, tokens
+from control.openid import acting, discovery, login, logout, par, tokens
 
 
 def routes() -> list[ControllerRouterHandler]:
     """Every door of the protocol."""
-    return [*discovery.ROUTES, *login.ROUTES, *tokens.ROUTES, *acting.ROUTES, *logout.ROUTES]
+    return [*discovery.ROUTES, *login.ROUTES, *tokens.ROUTES, *par.ROUTES, *acting.ROUTES, *logout.ROUTES]

@@ -8,13 +8,13 @@ from litestar import HttpMethod, Request, Response, route
 
 from bindings.clients import Rejected
 from bindings.hints import give_hint
-from bindings.introspection import no_good_token, standing_of
+from bindings.introspection import standing_of
 from bindings.logout import end_login
 from bindings.presence import note_goodbye, note_seen
 from bindings.standing import Standing
 from bindings.stopping import stop_for_its_actor
 from control.doors import ANYONE
-from control.openid.issuer import UNCACHED, bearer_of, cross_origin, form_fields, house_of, issuer_of, rejection
+from control.openid.issuer import UNCACHED, cross_origin, form_fields, house_of, issuer_of, refused_token, token_of
 from control.stop_links import stop_link
 from control.visitor import Visitor
 
@@ -37,9 +37,9 @@ async def acting(request: Asked) -> Response[Any]:
     """Who stands in: 204 when nobody does, 401 once the login has ended."""
     more = await cross_origin(request)
     try:
-        standing = await standing_of(issuer_of(request), bearer_of(request), request.user.now)
+        standing = await standing_of(issuer_of(request), token_of(request), request.user.now)
     except Rejected as rejected:
-        return rejection(rejected, "Bearer", more)
+        return refused_token(request, rejected, more)
     return _told(request, standing, more)
 
 
@@ -57,7 +57,7 @@ async def noted(request: Asked) -> Response[Any]:
     more = await cross_origin(request)
     try:
         fields = await form_fields(request)
-        standing = await standing_of(issuer_of(request), _bearer(request, fields), request.user.now)
+        standing = await standing_of(issuer_of(request), token_of(request, fields), request.user.now)
         match fields.get("event"):
             case "seen":
                 await note_page(request, standing, fields)
@@ -69,7 +69,7 @@ async def noted(request: Asked) -> Response[Any]:
             case _:
                 raise Rejected("invalid_request", "An event is one of seen, goodbye and stop.")
     except Rejected as rejected:
-        return rejection(rejected, "Bearer", more)
+        return refused_token(request, rejected, more)
     return Response(b"", status_code=204, headers=UNCACHED | more)
 
 
@@ -129,18 +129,6 @@ def _told(request: Asked, standing: Standing, more: dict[str, str]) -> Response[
     hint = give_hint(house.settings.secret_key, client.id, sid, request.user.now)
     said["frame_url"] = house.link(f"/embed/frame?client_id={client.client_id}#{hint}")
     return Response(said, headers=UNCACHED | more)
-
-
-def _bearer(request: Asked, fields: Form) -> str:
-    """Of the header, or of the form for a beacon, which can send no header (RFC 6750 section 2.2); never of both."""
-    in_form = fields.get("access_token")
-    if in_form is None:
-        return bearer_of(request)
-    if request.headers.get("authorization") is not None:
-        raise Rejected("invalid_request", "The access token is sent in two ways at once.")
-    if not in_form.strip():
-        raise no_good_token()
-    return in_form.strip()
 
 
 def _document(fields: Form) -> str | None:

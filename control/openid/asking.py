@@ -12,6 +12,7 @@ from bindings.apps import App, known_client
 from bindings.clients import Rejected, plain
 from bindings.impersonation import Impersonation
 from bindings.oauth import AuthorizationRequest, RejectedRequest, check_authorization
+from bindings.pushed_requests import PREFIX, Pushed, take_up
 from control.house import House
 from control.openid.issuer import house_of, issuer_of, with_fields
 from control.shell import page
@@ -20,20 +21,32 @@ from control.visitor import Visitor
 from tenants.actor import Actor, Identity
 
 AUTHORIZE = "/oauth/authorize"
-OURS = frozenset({"choice", "_csrf_token", "_acting"})
+OURS = frozenset({"choice", "agreed_as", "_csrf_token", "_acting"})
 """Fields of our own form: in an app's address they mean nothing."""
+PROVED_SINCE = "proved_since"
+"""Our own field: when a fresh proof was asked for, so that coming back with it is not asked again."""
+EXTENSION = "extension"
+"""Our own field: the own extension picked in the chooser."""
+ON_THE_WAY = (PROVED_SINCE, EXTENSION)
+"""What the panel adds to a request's address as the person answers its pages."""
 
 Asked = Request[Visitor, Any, Any]
 
 
 @dataclass(frozen=True)
 class Asking:
-    """One authorization request that passed its checks: which app asks what, through whose browser."""
+    """One authorization request that passed its checks: which app asks what, through whose browser.
+
+    `fields` are those of its address, to come back to; `said` is what the app asked, which of a pushed request
+    (RFC 9126) stands in none.
+    """
 
     request: Asked
     app: App
     asked: AuthorizationRequest
     fields: dict[str, str]
+    said: dict[str, str]
+    pushed: Pushed | None = None
 
     @property
     def visitor(self) -> Visitor:
@@ -77,7 +90,30 @@ async def asking_of(request: Asked, fields: dict[str, str]) -> Asking:
     """The request, when it passes its checks. Raises Rejected; RejectedRequest once the app is known."""
     fields = {name: value for name, value in fields.items() if name not in OURS}
     app = await _asking_app(house_of(request), fields)
-    return Asking(request, app, check_authorization(app, fields), fields)
+    if not fields.get("request_uri", "").startswith(PREFIX):
+        return Asking(request, app, check_authorization(app, fields), fields, fields)
+    pushed = await _pushed(request, app, fields["request_uri"])
+    # What else an app writes beside the name of a pushed request means nothing (RFC 9126 section 4).
+    kept = {name: fields[name] for name in ("client_id", "request_uri", *ON_THE_WAY) if name in fields}
+    return Asking(request, app, check_authorization(app, pushed.fields), kept, pushed.fields, pushed)
+
+
+def asked_by_an_app(fields: Mapping[str, str]) -> dict[str, str]:
+    """A request's fields without those that are ours to add."""
+    return {name: value for name, value in fields.items() if name not in OURS and name not in ON_THE_WAY}
+
+
+async def _pushed(request: Asked, app: App, uri: str) -> Pushed:
+    async with house_of(request).store.writer.begin() as connection:
+        pushed = await take_up(connection, uri, app.id, request.user.now)
+    if pushed is None:
+        raise spent()
+    return pushed
+
+
+def spent() -> Rejected:
+    """A pushed request that is none, too old, another app's, or was used up by another tab."""
+    return Rejected("invalid_request_uri", "This login was used already, or has waited too long. Begin it again.")
 
 
 async def _asking_app(house: House, fields: Mapping[str, str]) -> App:

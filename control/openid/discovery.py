@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Request, Response, get
 
 from bindings.claims import STAND_IN_ACR
+from bindings.client_proofs import ALGORITHMS as THEIR_ALGORITHMS
 from bindings.keys import ALGORITHMS
 from bindings.oauth import PROMPTS, SCOPES
 from control.doors import ANYONE
@@ -12,7 +13,7 @@ from control.openid.issuer import cross_origin, issuer_of
 from control.openid.tokens import GRANTS
 from control.visitor import Visitor
 
-SECRETS = ["client_secret_basic", "client_secret_post"]
+PROOFS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
 KEPT = {"Cache-Control": "public, max-age=60"}
 
 
@@ -36,11 +37,15 @@ async def discovery(request: Request[Visitor, Any, Any]) -> Response[dict[str, A
         "grant_types_supported": list(GRANTS),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(ALGORITHMS),
-        "token_endpoint_auth_methods_supported": [*SECRETS, "none"],
-        "introspection_endpoint_auth_methods_supported": SECRETS,
-        "revocation_endpoint_auth_methods_supported": [*SECRETS, "none"],
+        "token_endpoint_auth_methods_supported": [*PROOFS, "none"],
+        "token_endpoint_auth_signing_alg_values_supported": list(THEIR_ALGORITHMS),
+        "introspection_endpoint_auth_methods_supported": PROOFS,
+        "introspection_endpoint_auth_signing_alg_values_supported": list(THEIR_ALGORITHMS),
+        "revocation_endpoint_auth_methods_supported": [*PROOFS, "none"],
+        "revocation_endpoint_auth_signing_alg_values_supported": list(THEIR_ALGORITHMS),
+        "dpop_signing_alg_values_supported": list(THEIR_ALGORITHMS),
         "code_challenge_methods_supported": ["S256"],
-        "prompt_values_supported": sorted(PROMPTS - {"consent"}),
+        "prompt_values_supported": sorted(PROMPTS),
         "acr_values_supported": [STAND_IN_ACR],
         "claims_supported": CLAIMS,
         "claims_parameter_supported": False,

@@ -1,5 +1,6 @@
 """What the protocol's doors share: the issuer of this process, how a request is read, who may ask from elsewhere."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -8,7 +9,9 @@ import sqlalchemy as sa
 from litestar import Request, Response
 
 from bindings.apps import App, origin_of
+from bindings.client_proofs import ALGORITHMS
 from bindings.clients import Rejected, one_of_each
+from bindings.dpop import SCHEME, Shown, bad_proof
 from bindings.introspection import no_good_token
 from bindings.tokens import Issuer
 from control.house import House
@@ -17,6 +20,7 @@ from tenants.store import Store
 
 MOST_FIELDS = 60
 FORM = "application/x-www-form-urlencoded"
+BEARER = "Bearer"
 UNCACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 ORIGINS_KEPT = timedelta(seconds=30)
 """How long a process keeps the list of origins that apps ask from."""
@@ -68,12 +72,34 @@ async def cross_origin(request: Request[Visitor, Any, Any]) -> dict[str, str]:
     return {"Vary": "Origin", "Access-Control-Allow-Origin": origin}
 
 
-def bearer_of(request: Request[Visitor, Any, Any]) -> str:
-    """The bearer of the Authorization header (RFC 6750 section 2.1), never of a query. Raises Rejected."""
+def token_of(request: Request[Visitor, Any, Any], fields: Mapping[str, str] | None = None) -> Shown:
+    """The access token of the Authorization header (RFC 6750 section 2.1, RFC 9449 section 7.1), never of a query.
+
+    Or of the form, for whoever can send no header (RFC 6750 section 2.2); never of both. Raises Rejected.
+    """
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not given.strip():
+    in_form = (fields or {}).get("access_token")
+    if in_form is not None and scheme:
+        raise Rejected("invalid_request", "The access token is sent in two ways at once.")
+    if in_form is not None:
+        scheme, given = BEARER, in_form
+    known = {each.lower(): each for each in (BEARER, SCHEME)}.get(scheme.lower())
+    if known is None or not given.strip():
         raise no_good_token()
-    return given.strip()
+    return Shown(given.strip(), known, request.method, url_of(request), proof_of(request))
+
+
+def proof_of(request: Request[Visitor, Any, Any]) -> str | None:
+    """The DPoP proof that came along. Raises Rejected for several."""
+    proofs = request.headers.getall("dpop", [])
+    if len(proofs) > 1:
+        raise bad_proof("There is one DPoP proof to a request.")
+    return proofs[0] if proofs else None
+
+
+def url_of(request: Request[Visitor, Any, Any]) -> str:
+    """The address of this door as the world knows it, whatever a proxy made of it."""
+    return issuer_of(request).url + request.url.path
 
 
 async def form_fields(request: Request[Visitor, Any, Any]) -> dict[str, str]:
@@ -102,11 +128,18 @@ def with_fields(address: str, fields: dict[str, str]) -> str:
     return f"{address}{joint}{urlencode(fields)}"
 
 
+def refused_token(request: Request[Visitor, Any, Any], rejected: Rejected, more: dict[str, str]) -> Response[Any]:
+    """The refusal of an access token, in the scheme that it was shown with."""
+    asked = request.headers.get("authorization", "").partition(" ")[0].lower() == SCHEME.lower()
+    return rejection(rejected, SCHEME if asked or rejected.error == "invalid_dpop_proof" else BEARER, more)
+
+
 def rejection(rejected: Rejected, scheme: str, more: dict[str, str]) -> Response[dict[str, str]]:
     """A refusal as the protocol words it (RFC 6749 section 5.2, RFC 6750 section 3)."""
     headers = UNCACHED | more
     if rejected.status == 401:
-        said = f', error="{rejected.error}"' if scheme == "Bearer" else ""
+        said = f', error="{rejected.error}"' if scheme in (BEARER, SCHEME) else ""
+        said += f', algs="{" ".join(ALGORITHMS)}"' if scheme == SCHEME else ""
         headers["WWW-Authenticate"] = f'{scheme} realm="understudy"{said}'
     body = {"error": rejected.error, "error_description": rejected.sentence}
     return Response(body, status_code=rejected.status, headers=headers)

@@ -1,8 +1,8 @@
 """The authorization endpoint: the checks in reading order, then whom the app will see, or a page that says why not.
 
 Nothing but a proven redirect address is ever redirected to. A login passes without a page; a page is shown only for
-a Notice, or where the panel's own sign-in is impersonating (control/openid/continuing.py), and never under
-`prompt=none`.
+a Notice, where the panel's own sign-in is impersonating (control/openid/continuing.py) or where an app of others asks
+who somebody is (control/openid/consent.py), and never under `prompt=none`.
 """
 
 from dataclasses import replace
@@ -27,8 +27,21 @@ from bindings.login import (
     remember_choice,
     resolve,
 )
+from bindings.pushed_requests import consume
 from control.doors import ANYONE, SIGNED_IN
-from control.openid.asking import AUTHORIZE, Asked, Asking, Party, asking_of, plain_ascii, rejected
+from control.openid.asking import (
+    AUTHORIZE,
+    EXTENSION,
+    PROVED_SINCE,
+    Asked,
+    Asking,
+    Party,
+    asking_of,
+    plain_ascii,
+    rejected,
+    spent,
+)
+from control.openid.consent import AGREED, ask_for_consent, consent_missing, remember_consent
 from control.openid.continuing import CONTINUE, SUBJECT, choice_of, offer, oneself, say_that_it_is_over
 from control.openid.issuer import fields_of, form_fields, house_of, issuer_of, with_fields
 from control.shell import page
@@ -41,8 +54,6 @@ from tenants.sign_in import SignIn
 from tenants.trail import record
 from tenants.verbs import Verb
 
-PROVED_SINCE = "proved_since"
-"""Our own field: when a fresh proof was asked for, so that coming back with it is not asked again."""
 PROVING = timedelta(minutes=10)
 """How long after it was asked for a proof still counts for the request that asked."""
 EVERYWHERE = Reach.everywhere("log in to an app")
@@ -85,6 +96,20 @@ async def go_on_as(request: Asked) -> Response[Any]:
     return await _log_in(asking, replace(party, through=stand) if choice == SUBJECT else party)
 
 
+@post(AGREED, may=SIGNED_IN, outlives=True, bar=False, include_in_schema=False)
+async def go_on_agreed(request: Asked) -> Response[Any]:
+    """The person lets an app of others know who they are, by our own form. Nobody who stands in says so."""
+    try:
+        fields = await form_fields(request)
+        asking = await asking_of(request, fields)
+    except Rejected as refusal:
+        return rejected(request, refusal)
+    held_up, actor = _held_up(asking), asking.visitor.actor
+    if held_up is not None or actor is None:
+        return held_up or _to_sign_in(asking)
+    return await _log_in(asking, Party(actor, asking.visitor.identities), agreed_as=fields.get("agreed_as"))
+
+
 def _held_up(asking: Asking) -> Response[Any] | None:
     """What comes before anybody is logged in, in reading order; None where nothing does."""
     visitor, sign_in = asking.visitor, asking.visitor.sign_in
@@ -117,7 +142,8 @@ def _wants_proof(asking: Asking, sign_in: SignIn) -> bool:
     if since.isascii() and since.isdigit() and len(since) < 12:
         # Only ever as strict as what it replaced: an old one counts for nothing.
         recent = asking.now.timestamp() - int(since) <= PROVING.total_seconds()
-        return proved.timestamp() < int(since) or (not recent and asked.max_age is not None)
+        strict = asked.max_age is not None or "login" in asked.prompts
+        return proved.timestamp() < int(since) or (not recent and strict)
     if "login" in asked.prompts:
         return True
     return asked.max_age is not None and asking.now - proved > timedelta(seconds=asked.max_age)
@@ -145,16 +171,19 @@ def _to_second_factor(asking: Asking) -> Response[Any]:
     return asking.go(with_fields("/account/second-factor", {"next": asking.again()}))
 
 
-async def _log_in(asking: Asking, party: Party) -> Response[Any]:
-    """Whom the app will see, decided and written down in one transaction; a page where it cannot be decided."""
+async def _log_in(asking: Asking, party: Party, agreed_as: str | None = None) -> Response[Any]:
+    """Whom the app will see, decided and written down in one transaction; a page where it cannot be decided.
+
+    `agreed_as` is the membership that the page which asked for consent showed; for anybody else it is asked again.
+    """
     house, sign_in = house_of(asking.request), asking.visitor.sign_in
     if sign_in is None:
         return _to_sign_in(asking)
     hinted = await _hinted(asking)
-    if _chosen(asking) is None:
+    if _chosen(asking) is None and agreed_as is None:
         async with house.store.writer.begin() as connection:
             outcome = await _resolved(connection, asking, party, sign_in)
-            if isinstance(outcome, Granted):
+            if isinstance(outcome, Granted) and not await consent_missing(connection, asking, outcome):
                 return await _granted(connection, asking, party, sign_in, outcome, hinted)
     async with house.store.work(party.actor, EVERYWHERE, asking.now) as session:
         outcome = await _resolved(session, asking, party, sign_in)
@@ -162,6 +191,10 @@ async def _log_in(asking: Asking, party: Party) -> Response[Any]:
             return await _notice(session, asking, party, outcome)
         if _chosen(asking) is not None and outcome.because is Because.OWN:
             await remember_choice(session, sign_in.user_id, asking.app, outcome.subject, asking.now)
+        if agreed_as == str(outcome.subject.membership_id):
+            await remember_consent(session, asking, outcome)
+        elif await consent_missing(await session.connection(), asking, outcome):
+            return await ask_for_consent(session, asking, outcome)
         return await _granted(await session.connection(), asking, party, sign_in, outcome, hinted)
 
 
@@ -172,6 +205,8 @@ async def _granted(
     if asking.asked.silent and await _would_change(connection, asking, sign_in, granted, hinted):
         return asking.refuse("login_required", "Somebody else would be seen now.")
     asked = asking.asked
+    if asking.pushed is not None and not await consume(connection, asking.pushed, asking.now):
+        return rejected(asking.request, spent())
     login = await begin_login(connection, party.actor, granted, asking.app, sign_in, asked.scope, asking.now)
     _, code = await Code.issue(
         connection,
@@ -203,13 +238,13 @@ async def _resolved(
 
 def _chosen(asking: Asking) -> int | None:
     """The own extension picked in the chooser; whoever names another's is asked again."""
-    given = asking.fields.get("extension", "")
+    given = asking.fields.get(EXTENSION, "")
     return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
 
 
 async def _hinted(asking: Asking) -> str | None:
     """The subject of the app's `id_token_hint`, which may have expired; None without one that we signed for it."""
-    hint = asking.fields.get("id_token_hint")
+    hint = asking.said.get("id_token_hint")
     said = await issuer_of(asking.request).keys.verify(hint, asking.now, "JWT") if hint else None
     if said is None or said.get("iss") != issuer_of(asking.request).url or said.get("aud") != asking.app.client_id:
         return None
@@ -243,7 +278,7 @@ async def _notice(session: AsyncSession, asking: Asking, party: Party, notice: N
         app=asking.app,
         notice=notice,
         again=asking.again(),
-        fields={name: value for name, value in asking.fields.items() if name != "extension"},
+        fields={name: value for name, value in asking.fields.items() if name != EXTENSION},
         back=asking.back(error=notice.error, error_description=plain_ascii(notice.sentence)),
         stand=stand,
         may_bind=stand is None and party.actor.may(Permission.STAND_IN),
@@ -279,4 +314,4 @@ def _mark_refused(session: AsyncSession, asking: Asking, party: Party, notice: N
     )
 
 
-ROUTES = [authorize, authorize_by_form, go_on_as]
+ROUTES = [authorize, authorize_by_form, go_on_as, go_on_agreed]

@@ -1,6 +1,6 @@
 """The protocol's doors for programs: token, introspect, revoke, userinfo."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import HttpMethod, Request, Response, post, route
@@ -10,12 +10,13 @@ from bindings.clients import Credentials, Rejected
 from bindings.grants import redeem, refresh, revoke, take_over
 from bindings.introspection import introspect, userinfo
 from control.doors import ANYONE
-from control.openid.issuer import UNCACHED, bearer_of, cross_origin, form_fields, issuer_of, rejection
+from control.openid.by_client import by_client
+from control.openid.issuer import FORM, UNCACHED, cross_origin, form_fields, issuer_of, refused_token, token_of
 from control.visitor import Visitor
 
 ALLOWED = {
     "Access-Control-Allow-Methods": "GET, POST",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, DPoP",
     "Access-Control-Max-Age": "600",
 }
 GRANTS = (
@@ -33,7 +34,7 @@ Asked = Request[Visitor, Any, Any]
 @post("/oauth/token", may=ANYONE, outlives=False, credential="none", status_code=200, include_in_schema=False)
 async def token(request: Asked) -> Response[Any]:
     """Tokens for a code, a refresh token, a hand-off or another token (RFC 6749 section 3.2)."""
-    return await _by_client(request, _grant, await cross_origin(request))
+    return await by_client(request, _grant, await cross_origin(request), binds=True)
 
 
 async def _grant(request: Asked, credentials: Credentials, fields: Form) -> dict[str, Any]:
@@ -61,7 +62,7 @@ async def introspection(request: Asked) -> Response[Any]:
     async def ask(request: Asked, credentials: Credentials, fields: Form) -> dict[str, Any]:
         return await introspect(issuer_of(request), credentials, fields, request.user.now)
 
-    return await _by_client(request, ask, {})
+    return await by_client(request, ask, {})
 
 
 @post("/oauth/revoke", may=ANYONE, outlives=False, credential="none", status_code=200, include_in_schema=False)
@@ -71,20 +72,7 @@ async def revocation(request: Asked) -> Response[Any]:
     async def give_back(request: Asked, credentials: Credentials, fields: Form) -> None:
         await revoke(issuer_of(request), credentials, fields, request.user.now, request.user.origin)
 
-    return await _by_client(request, give_back, await cross_origin(request))
-
-
-async def _by_client(
-    request: Asked, act: Callable[[Asked, Credentials, Form], Awaitable[Any]], more: dict[str, str]
-) -> Response[Any]:
-    """An act of an app that shows who it is; a refusal in the protocol's words."""
-    try:
-        fields = await form_fields(request)
-        credentials = Credentials.read(request.headers.get("authorization"), fields)
-        answer = await act(request, credentials, fields)
-    except Rejected as rejected:
-        return rejection(rejected, "Basic", more)
-    return Response(answer if answer is not None else b"", headers=UNCACHED | more)
+    return await by_client(request, give_back, await cross_origin(request))
 
 
 @route(
@@ -100,14 +88,16 @@ async def person(request: Asked) -> Response[Any]:
     """The claims of the login that an access token stands for (OIDC Core section 5.3)."""
     more = await cross_origin(request)
     try:
-        said = await userinfo(issuer_of(request), bearer_of(request), request.user.now)
+        posted = request.headers.get("content-type", "").startswith(FORM)
+        fields = await form_fields(request) if posted and request.method == HttpMethod.POST else {}
+        said = await userinfo(issuer_of(request), token_of(request, fields), request.user.now)
     except Rejected as rejected:
-        return rejection(rejected, "Bearer", more)
+        return refused_token(request, rejected, more)
     return Response(said, headers=UNCACHED | more)
 
 
 @route(
-    ["/oauth/token", "/oauth/revoke", "/oauth/userinfo", "/oauth/acting"],
+    ["/oauth/token", "/oauth/par", "/oauth/revoke", "/oauth/userinfo", "/oauth/acting"],
     http_method=[HttpMethod.OPTIONS],
     may=ANYONE,
     outlives=False,

@@ -4,9 +4,10 @@ from typing import Any
 
 from litestar import Request, Response, get, post
 
+from bindings.app_consents import own_consent
 from control.local_path import path_of
 from control.pages.parts.account_page import ZONES, again, myself, show
-from control.pages.parts.fields import read_fields
+from control.pages.parts.fields import Id, read_fields
 from control.pages.parts.session import Session, acting, changing
 from control.shell import see_other
 from control.speech import speech
@@ -57,4 +58,18 @@ async def mute_notices(request: Request[Visitor, Any, Any], session: Session) ->
     return see_other(request, "/account", say=speech(request)("Saved."))
 
 
-ROUTES = [account, save_profile, save_theme, mute_notices]
+@post(
+    "/account/app-consents/{app_consent_id:int}/revoke",
+    may=Permission.OWN_ACCOUNT,
+    outlives=True,
+    include_in_schema=False,
+)
+async def take_back(request: Request[Visitor, Any, Any], session: Session, app_consent_id: Id) -> Response[Any]:
+    """An app of others knows them no more: its logins end, and it asks the next time."""
+    user = await myself(request, session)
+    consent, name = await own_consent(session, user.id, app_consent_id)
+    await consent.take_back(session, name, request.user.now)
+    return see_other(request, "/account", say=speech(request)("Taken back."))
+
+
+ROUTES = [account, save_profile, save_theme, mute_notices, take_back]

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from litestar import Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bindings.app_consents import consents_of
 from control.pages.parts.fields import Fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
 from control.pages.parts.session import changing
@@ -67,6 +68,7 @@ async def show(
         ticked=fields.all("scopes") if form == "key" else OFFERED,
         days=fields.text("days") or DAYS,
         secret=secret,
+        told=await consents_of(session, user.id, KEPT),
         letters=await _letters(session, visitor),
         fresh=visitor.sign_in is not None and visitor.sign_in.fresh(visitor.now),
     )
