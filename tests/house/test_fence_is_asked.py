@@ -67,6 +67,8 @@ PAST_THE_FENCE = {
     "control/reaping.py": "asks first, without a lock, whether anything has run out",
     "control/api/token_api.py": "the bearer's own profiles, wherever they lie",
     "control/pages/standing_in.py": "the pointer of one's own sign-in to what it stands in by",
+    "bindings/seen_proofs.py": "spends a proof in one statement",
+    "bindings/client_proofs.py": "the keys of a client, before anybody is known",
     "bindings/keys.py": "reads the signing keys, which are nobody's",
     "bindings/logout_tokens.py": "which logins have ended that their apps are to be told of, wherever they lie",
     "bindings/presence.py": "an app's page tells of itself several times a minute, in one statement",

@@ -265,7 +265,7 @@ async def test_who_reaches_nothing_sees_nothing(store: Store, cast: Cast) -> Non
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_kind_says_what_lies_within_a_reach(kind: type[Record]) -> None:
     """A kind that says nothing is closed to everybody; that has to be on purpose."""
-    closed = {"AccessNotice", "Code", "Mint", "PushedRequest", "Token", "Failure", "SigningKey"}
+    closed = {"AccessNotice", "Code", "Mint", "PushedRequest", "SeenProof", "Token", "Failure", "SigningKey"}
     said = next(each for each in kind.__mro__ if "within" in each.__dict__)
     assert (said is not Record) is (kind.__name__ not in closed)
 
@@ -346,6 +346,7 @@ SEEN = {
     "RecoveryCode": (0, 0, 1, 0, 0),
     "SeatLimit": (1, 1, 0, 0, 0),
     "ServiceAccount": (1, 1, 0, 0, 0),
+    "SeenProof": (0, 0, 0, 0, 0),
     "SignIn": (1, 0, 1, 0, 0),
     "SigningKey": (0, 0, 0, 0, 0),
     "Suspension": (1, 1, 0, 0, 1),

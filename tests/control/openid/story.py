@@ -163,12 +163,21 @@ def next_of(answer: httpx.Response) -> str:
     return parse_qs(urlsplit(answer.headers["location"]).query)["next"][0]
 
 
-async def app_of(panel: Panel, owner: str, client_id: str, kind: str = "web", uris: list[str] | None = None) -> Client:
-    """Another app, which somebody of the tree registered."""
+async def app_of(
+    panel: Panel,
+    owner: str,
+    client_id: str,
+    kind: str = "web",
+    uris: list[str] | None = None,
+    *,
+    first_party: bool = True,
+    jwks: dict[str, Any] | None = None,
+) -> Client:
+    """Another app, which somebody of the tree registered; of the house's own unless the story says otherwise."""
     uris = uris or [f"https://{client_id}.example/callback"]
     async with house_work(panel.store, panel.clock.now) as session:
         tenant = await session.get_one(Tenant, panel.cast.tenant(owner).id)
-        _, secret = await App.register(
+        app, secret = await App.register(
             session,
             Actor.house("the story"),
             tenant,
@@ -176,6 +185,9 @@ async def app_of(panel: Panel, owner: str, client_id: str, kind: str = "web", ur
             client_id=client_id,
             redirect_uris=uris,
             kind=kind,
+            first_party=first_party,
             now=panel.clock.now,
         )
+        if jwks is not None:
+            await app.change(session, jwks=jwks)
     return Client(panel, client_id, panel.browser(), secret, uris[0])

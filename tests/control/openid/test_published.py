@@ -11,7 +11,17 @@ async def test_discovery_names_only_what_is_there(panel: Panel) -> None:
     assert known["issuer"] == ISSUER
     assert known["code_challenge_methods_supported"] == ["S256"]
     assert known["response_types_supported"] == ["code"]
-    assert known["grant_types_supported"] == ["authorization_code", "refresh_token", "urn:understudy:handoff"]
+    assert set(known["grant_types_supported"]) == {
+        "authorization_code",
+        "refresh_token",
+        "client_credentials",
+        "urn:understudy:handoff",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
+    }
+    assert "private_key_jwt" in known["token_endpoint_auth_methods_supported"]
+    assert known["prompt_values_supported"] == ["consent", "login", "none", "select_account"]
+    assert known["pushed_authorization_request_endpoint"] == f"{ISSUER}/oauth/par"
+    assert "ES256" in known["dpop_signing_alg_values_supported"]
     assert known["authorization_response_iss_parameter_supported"] is True
     assert known["backchannel_logout_supported"] is True
     assert known["backchannel_logout_session_supported"] is True
