@@ -43,6 +43,8 @@ class AppShape(Struct, kw_only=True):
     handoff_uri: str | None
     backchannel_logout_uri: str | None
     first_party: bool
+    exchanges: bool
+    """It may exchange an operator's token (RFC 8693); the platform's admins say so, in the panel."""
     created_at: datetime
     discarded_at: datetime | None
     client_secret: str | UnsetType = UNSET
@@ -218,6 +220,7 @@ async def _shapes(session: AsyncSession, apps: Sequence[App]) -> list[AppShape]:
             handoff_uri=app.handoff_uri,
             backchannel_logout_uri=app.backchannel_logout_uri,
             first_party=app.first_party,
+            exchanges=app.exchanges,
             created_at=app.created_at,
             discarded_at=app.discarded_at,
         )

@@ -24,7 +24,7 @@ from tenants.phones import Product
 from tenants.refusals import Conflict, Invalid, NotPermitted, OutOfReach, Refusal
 from tenants.roles import Permission
 from tenants.seats import most_used
-from tenants.tree import Tenant
+from tenants.tree import Kind, Tenant
 
 SEATS_SHOWN = 10
 """Companies whose seats of an app's product stand on its page."""
@@ -187,6 +187,14 @@ async def _show(
         seats=await most_used(session, app.product_id, SEATS_SHOWN) if app.product_id else [],
         fallback=await session.get(App, app.fallback_id) if app.fallback_id else None,
         may_change=_may_manage(request.user) and owner is not None and app.discarded_at is None,
+        may_let_exchange=(
+            actor is not None
+            and not actor.standing_in
+            and actor.standing.tenant_kind == Kind.PLATFORM
+            and _may_manage(request.user)
+            and app.type == "web"
+            and app.discarded_at is None
+        ),
         fresh=_fresh(request.user),
         deliveries=await deliveries_of(request, session, app_id=app.id),
         past=await past_of(request, session, "apps", app.id) if reads and owner else None,

@@ -46,7 +46,7 @@ async def make(request: Asked, tenant_id: Id) -> Response[Any]:
         async with changing(request) as session:
             tenant = await find_tenant(session, tenant_id)
             role = one_of({"role": fields.text("role")}, "role", *[each.value for each in roles_at(actor, tenant)])
-            if role is None:
+            if not role:
                 raise Invalid("Choose a role.", field="role")
             account, secret = await ServiceAccount.make(
                 session, actor, tenant, fields.text("name"), Role(role), fields.all("scopes"), request.user.now

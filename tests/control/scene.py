@@ -74,6 +74,7 @@ RECORDS = {
     "key_id": "key",
     "sign_in_id": "sign_in",
     "passkey_id": "passkey",
+    "account_id": "account",
     "webhook_id": "webhook",
     "delivery_id": "delivery",
     "app_consent_id": "app_consent",

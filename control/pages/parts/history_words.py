@@ -140,6 +140,7 @@ def field_labels(locale: str) -> Mapping[str, str]:
         "handoff_uri": _("Hand-off address"),
         "backchannel_logout_uri": _("Logout notice address"),
         "first_party": _("First party"),
+        "exchanges": _("Exchanges tokens"),
         "scopes": _("Scopes"),
         "expires_at": _("Expires"),
         "revoked_at": _("Revoked"),
