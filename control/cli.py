@@ -1,8 +1,9 @@
 """The `understudy` command. Whatever takes time to import is imported by the command that needs it."""
 
 import asyncio
+import contextlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ REFUSED, MISUSED, INTERRUPTED = 1, 2, 130
 """Exit codes; 0 is done."""
 
 SCOPES = ("read", "write", "stand_in")
+PROVISIONING = "scim"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -75,6 +77,13 @@ def _bar(label: str, length: int) -> Any:
     return click.progressbar(length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
 
 
+@contextlib.contextmanager
+def _later_bar(label: str) -> Iterator[Callable[[int], Callable[[int], None]]]:
+    """A progress bar for what learns only on the way how much there is to do."""
+    with contextlib.ExitStack() as bars:
+        yield lambda length: bars.enter_context(_bar(label, length)).update
+
+
 @understudy.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
@@ -136,10 +145,13 @@ def key() -> None:
 @click.option("--scopes", default=",".join(SCOPES), show_default=True, help="What it may do, separated by commas.")
 @click.option("--name", default="command line", show_default=True, help="What the panel calls it.")
 def create_key(email: str, tenant: str | None, days: int, scopes: str, name: str) -> None:
-    """Make an API key that acts as EMAIL, and print it and nothing else. It is kept nowhere."""
+    """Make an API key that acts as EMAIL, and print it and nothing else. It is kept nowhere.
+
+    With "scim" as its one scope it provisions the people of --tenant, by an admin there or above.
+    """
     asked = [scope for scope in scopes.replace(" ", ",").split(",") if scope]
-    if not asked or set(asked) - set(SCOPES):
-        raise click.BadParameter(f"scopes are {', '.join(SCOPES)}", param_hint="--scopes")
+    if asked != [PROVISIONING] and (not asked or set(asked) - set(SCOPES)):
+        raise click.BadParameter(f"scopes are {', '.join(SCOPES)}, or {PROVISIONING} alone", param_hint="--scopes")
     from control.commands import people
 
     click.echo(asyncio.run(people.create_key(email, tenant, days, asked, name)))
@@ -211,6 +223,57 @@ def rotate_keys() -> None:
     from control.commands import serving
 
     _say(asyncio.run(serving.rotate_keys()))
+
+
+@understudy.group()
+def trail() -> None:
+    """Sign for the history, export it, and check that nothing in it was changed."""
+
+
+@trail.command("checkpoint")
+def print_checkpoint() -> None:
+    """Seal what is pending, and print the newest checkpoint: keep it where nobody of this house can change it."""
+    from control.commands import sealing
+
+    click.echo(asyncio.run(sealing.checkpoint()), nl=False)
+
+
+@trail.command("export")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--tenant", metavar="SLUG", help="Only what its History shows, each entry with its proof.")
+def export_trail(file: Path, tenant: str | None) -> None:
+    """Write the sealed history to FILE, with its checkpoint and the key to check it with.
+
+    `understudy trail verify FILE`, or any program that knows RFC 6962, checks it without the database.
+    """
+    from control.commands import sealing
+
+    with _later_bar("Exporting") as begin:
+        said = asyncio.run(sealing.export(file, tenant, begin))
+    click.echo(said)
+
+
+@trail.command("verify")
+@click.argument("bundle", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--key", help="The key that you were given before, such as the panel publishes it.")
+def verify_trail(bundle: Path | None, key: str | None) -> None:
+    """Check a BUNDLE, or the database when none is named. Exits with 1 and names the first fault.
+
+    Of the database it checks that every entry is what was sealed, that every checkpoint is that of the entries
+    before it, and that no entry is missing.
+    """
+    from control.commands import sealing
+
+    if bundle is None and key is not None:
+        raise click.UsageError("--key belongs to a bundle")
+    if bundle is not None:
+        with _bar("Checking", bundle.stat().st_size) as bar:
+            said = sealing.verify_bundle(bundle, key, bar.update)
+        _say(said)
+        return
+    with _later_bar("Checking") as begin:
+        sentence = asyncio.run(sealing.verify(begin))
+    click.echo(sentence)
 
 
 @understudy.command()

@@ -2,13 +2,14 @@
 
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control.commands.opening import EVERYWHERE, TERMINAL, find_place, opened
 from control.set_up import give_password, make_admin, never_set_up, root_tenant, set_up
-from tenants.actor import Identity
+from tenants.actor import PROVISIONING, Identity
 from tenants.api_keys import ApiKey
 from tenants.credentials import hash_password
 from tenants.factors import factors_of, reset_factors
@@ -19,6 +20,7 @@ from tenants.roles import Role
 from tenants.sign_in import end_all_sign_ins, find_by_email
 from tenants.text import email_address
 from tenants.trail import record
+from tenants.tree import find_tenant
 from tenants.verbs import Verb
 
 
@@ -96,9 +98,30 @@ async def create_key(email: str, where: str | None, days: int, scopes: Sequence[
     async with opened() as house:
         now = house.clock()
         async with house.store.work(TERMINAL, EVERYWHERE, now) as session:
+            if frozenset(scopes) == PROVISIONING:
+                return await _provision(session, email, where, days, name, now)
             identity = await _one_identity(session, email, where)
             membership = await find_membership(session, identity.membership_id)
             _, key = await ApiKey.make(session, membership, name, list(scopes), days, now)
+    return key
+
+
+async def _provision(
+    session: AsyncSession, email: str, where: str | None, days: int, name: str, now: datetime
+) -> str:
+    """A key for the people of one company, by an admin there or, the nearest first, above it."""
+    if where is None:
+        tenant = await find_tenant(session, (await _one_identity(session, email, None)).tenant_id)
+    else:
+        tenant = await find_place(session, where)
+    user = await find_by_email(session, email)
+    identities = await live_identities(session, user_id=user.id) if user else []
+    above = [identity for identity in identities if tenant.path.startswith(identity.path)]
+    if not above:
+        raise OutOfReach(f"{email} has no live membership in {tenant.name} or above it.")
+    nearest = max(above, key=lambda identity: (identity.role is Role.ADMIN, len(identity.path)))
+    membership = await find_membership(session, nearest.membership_id)
+    _, key = await ApiKey.provision(session, membership, tenant, name, days, now)
     return key
 
 

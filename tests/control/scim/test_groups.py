@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from tenants.people import find_membership
 from tenants.teams import Team, TeamMember
 from tests.cast import house_work, work_as
+from tests.conftest import ON_BOTH
 from tests.control.scim.conftest import Directory, Scim
 from tests.control.scim.test_users import accepts, replacing
 
@@ -15,6 +16,7 @@ async def members_of(directory: Directory, number: str) -> set[str]:
     return {each["value"] for each in answer.json().get("members", [])}
 
 
+@ON_BOTH
 async def test_a_team_is_filled_and_emptied_by_operations(scim: Scim) -> None:
     elsa, zoe = await scim.of("Elsa", "Zoo"), str(scim.cast.membership_id("Zoe"))
     made = await elsa.post("/Groups", {"displayName": "Night", "externalId": "g-1", "members": [{"value": zoe}]})
