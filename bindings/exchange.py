@@ -102,6 +102,8 @@ async def _shown(
     spell, held = standing.spell, standing.held
     if spell is None or held is None or said is None or not standing.active(now) or not _agrees(said, spell):
         raise Rejected("invalid_request", "The subject_token is no access token of this app's that is good now.")
+    if held.jkt is not None and held.jkt != credentials.jkt:
+        raise Rejected("invalid_dpop_proof", "The subject_token is bound to a key: send a DPoP proof of that key.")
     scope = _scope_within(fields.get("scope"), held.scope, app)
     return Shown(app, standing, spell, scope, await _actor_of(issuer, spell, origin), credentials.jkt)
 
@@ -191,9 +193,7 @@ async def _begin(
     begun = await by_login(session, app.client_id, login.id, now)
     if begun is None or begun.spell is None:
         raise OutOfReach
-    minted = await mint(
-        issuer, begun.client, begun.spell, now, scope=shown.scope, refresh_scope=None, jkt=shown.jkt
-    )
+    minted = await mint(issuer, begun.client, begun.spell, now, scope=shown.scope, refresh_scope=None, jkt=shown.jkt)
     await store_tokens(connection, minted)
     given = {name: minted.answer[name] for name in ("access_token", "token_type", "expires_in", "scope")}
     return given | {"issued_token_type": ACCESS_TOKEN_TYPE}

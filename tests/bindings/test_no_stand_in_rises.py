@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bindings.binding import Binding, staleness
 from bindings.facts import fetch_facts
 from bindings.guard import Act, Refused, judge
-from bindings.impersonation import Asked, Impersonation
+from bindings.impersonation import IMPERSONATION, TOKEN, Asked, Impersonation
 from tenants.actor import Actor, Identity, Via
 from tenants.identities import live_identities
 from tenants.people import Membership, User, find_membership
@@ -198,7 +198,21 @@ PAIRS = (
 """Who could stand in for whom, to begin with."""
 
 Numbers = tuple[int, int, int]
-STEPS = ("start", "bind", "rise", "role", "leave", "come_back", "suspend", "lift", "move", "give", "end", "wait")
+STEPS = (
+    "start",
+    "exchange",
+    "bind",
+    "rise",
+    "role",
+    "leave",
+    "come_back",
+    "suspend",
+    "lift",
+    "move",
+    "give",
+    "end",
+    "wait",
+)
 
 
 Thing = TypeVar("Thing")
@@ -246,6 +260,12 @@ class Meanwhile:
         return list(await self.session.scalars(live))
 
     async def start(self, pair: int, anybody: int, mode: int) -> None:
+        await self._begin(IMPERSONATION, pair, anybody, mode)
+
+    async def exchange(self, pair: int, anybody: int, mode: int) -> None:
+        await self._begin(TOKEN, pair, anybody, mode)
+
+    async def _begin(self, kind: str, pair: int, anybody: int, mode: int) -> None:
         who, whom = PAIRS[pair % len(PAIRS)]
         subject = self.cast.membership_id(whom, at="Bakery") if whom == "Ben" else self.cast.membership_id(whom)
         if anybody % 4 == 0:
@@ -254,7 +274,7 @@ class Meanwhile:
         if actor is not None:
             asked = Asked.of("asked for help", mode=("full", "look")[mode % 2])
             await Impersonation.start(
-                self.session, actor, await find_membership(self.session, subject), asked, self.now
+                self.session, actor, await find_membership(self.session, subject), asked, self.now, kind=kind
             )
 
     async def bind(self, who: int, line: int, _: int) -> None:
@@ -352,7 +372,7 @@ class Meanwhile:
             refused, found = await row.refused(self.session, self.now)
             if row.over(self.now) is None and refused is None:
                 assert found is not None
-                assert house.allowed(row.actor_membership_id, row.subject_membership_id, Act.IMPERSONATE, row.mode)
+                assert house.allowed(row.actor_membership_id, row.subject_membership_id, row.act, row.mode)
                 house.require_nothing_gained(row.actor_membership_id, row.subject_membership_id)
                 holding += 1
         for binding in await self.session.scalars(sa.select(Binding).where(Binding.ended_at.is_(None))):
@@ -365,7 +385,7 @@ class Meanwhile:
 
 
 numbers = st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99))
-begun = st.lists(st.tuples(st.sampled_from(("start", "start", "bind")), numbers), min_size=1, max_size=4)
+begun = st.lists(st.tuples(st.sampled_from(("start", "exchange", "bind")), numbers), min_size=1, max_size=4)
 happened = st.lists(st.tuples(st.sampled_from(STEPS), numbers), min_size=2, max_size=9)
 
 

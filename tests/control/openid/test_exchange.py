@@ -22,6 +22,7 @@ from tenants.verbs import Verb
 from tests.cast import WHY, bind, house_work, work_as
 from tests.control.openid.opening import end_as_house, open_as, taken
 from tests.control.openid.story import Client, Panel, Tokens, app_of
+from tests.control.openid.test_dpop import KEY, OTHERS, Holder
 
 JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
 
@@ -465,6 +466,19 @@ async def test_a_shorter_policy_gives_a_shorter_token(panel: Panel, desk: Client
     assert answer["expires_in"] == 300
     (stand,) = await stands(panel)
     assert stand.ends_at - stand.created_at == timedelta(minutes=5)
+
+
+async def test_a_bound_token_is_exchanged_with_its_keys_proof_and_gives_a_bound_one(panel: Panel, desk: Client) -> None:
+    holder, bea = Holder(panel, desk), member(panel, "Bea")
+    token = (await holder.log_in("Olaf"))["access_token"]
+    form = {"grant_type": EXCHANGE_GRANT, "subject_token": token, "subject_token_type": ACCESS_TOKEN_TYPE}
+    for proof in (None, holder.proof(key=OTHERS)):
+        answer = await holder.ask(proof, requested_subject=bea, **form)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_dpop_proof")
+    answer = await holder.ask(holder.proof(), requested_subject=bea, **form)
+    assert answer.json()["token_type"] == "DPoP"
+    assert (await desk.read(answer.json()["access_token"]))["cnf"] == {"jkt": KEY.thumbprint()}
+    assert len(await stands(panel)) == 1
 
 
 async def test_discovery_tells_of_the_grant(panel: Panel) -> None:
