@@ -23,7 +23,7 @@ from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
 from sqlalchemy.exc import IntegrityError
 
-from control import answers, api, embed, health, metrics, openid, pages, scim, shell, static_files
+from control import answers, api, checkpoints, embed, health, metrics, openid, pages, scim, shell, static_files
 from control.doors import ANYONE, check_every_door, door, session_of
 from control.house import Clock, House
 from control.logouts import telling
@@ -31,6 +31,7 @@ from control.looks import dress
 from control.mail.sender import sending
 from control.pages import nowhere
 from control.reaping import reaping
+from control.sealing import sealing
 from control.settings import Settings
 from control.settling import settling
 from control.streams import leaving_in_time
@@ -54,6 +55,7 @@ def routes() -> list[ControllerRouterHandler]:
     return [
         *health.ROUTES,
         *metrics.ROUTES,
+        *checkpoints.ROUTES,
         *static_files.ROUTES,
         *openid.routes(),
         *embed.ROUTES,
@@ -79,7 +81,7 @@ def create_app(
         if isinstance(house.clock, Clock):
             await house.clock.set_by(house.store)
         async with AsyncExitStack() as tasks:
-            for task in (sending, settling, telling, posting, reaping):
+            for task in (sending, settling, telling, posting, reaping, sealing):
                 await tasks.enter_async_context(task(house))
             await tasks.enter_async_context(leaving_in_time(house.streams))
             yield

@@ -15,6 +15,7 @@ from bindings.tokens import Issuer
 from control.settings import Settings
 from control.streams import Streams
 from tenants.letters import Addressee, Letter, LetterKind
+from tenants.sealed_trail import Sealer
 from tenants.store import Store
 
 
@@ -53,6 +54,11 @@ class House:
     def issuer(self) -> Issuer:
         """Who signs in this process: the panel's address, its keys and its database."""
         return Issuer(self.settings.public_url, self.store, KeyRing(self.store, self.settings.secret_key))
+
+    @cached_property
+    def sealer(self) -> Sealer:
+        """Who seals the trail, and signs for it under the panel's address."""
+        return Sealer.of(self.store, self.settings.secret_key, self.settings.public_url)
 
     async def letter(
         self,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from litestar import Request, Response, get
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 
 from control.visitor import Visitor
 from tenants.refusals import OutOfReach
@@ -13,6 +13,7 @@ REQUESTS = Counter("understudy_requests", "Requests answered.", ["method", "rout
 SECONDS = Histogram("understudy_request_seconds", "Time to answer a request.", ["route"])
 LOGOUTS = Counter("understudy_logouts", "Logouts that apps were told of: acknowledged, waiting, given up.", ["outcome"])
 WEBHOOKS = Counter("understudy_webhooks", "Events sent to webhooks: delivered, waiting, failed.", ["outcome"])
+PENDING = Gauge("understudy_oldest_pending_entry_seconds", "Age of the oldest entry that is not sealed yet.")
 LETTERS = Counter("understudy_letters", "Letters tried: sent, put off or failed.", ["kind", "outcome"])
 
 
@@ -25,6 +26,11 @@ def count(method: str, route: str, status: int, seconds: float) -> None:
 def count_letter(kind: str, outcome: str) -> None:
     """Count one try of a letter."""
     LETTERS.labels(kind, outcome).inc()
+
+
+def note_pending(seconds: float) -> None:
+    """How long the oldest entry has waited to be sealed; 0 where none waits."""
+    PENDING.set(seconds)
 
 
 def count_logout(outcome: str) -> None:

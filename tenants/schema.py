@@ -56,7 +56,8 @@ async def grant(engine: AsyncEngine, role: str) -> None:
             f"GRANT USAGE ON SCHEMA public TO {quoted}",
             f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {quoted}",
             f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {quoted}",
-            f"REVOKE UPDATE, DELETE ON entries FROM {quoted}",
+            f"REVOKE UPDATE, DELETE ON entries, leaves, checkpoints, trail_keys FROM {quoted}",
+            f"REVOKE UPDATE ON pending_entries FROM {quoted}",
             f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {quoted}",
         ):
             await connection.execute(sa.text(statement))

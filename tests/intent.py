@@ -509,6 +509,8 @@ PAGES = {
     ),
     "GET /apps/{app_id}/test": may(ADMINS, 200),
     "POST /apps/{app_id}/test/end": may(ADMINS, 303),
+    "GET /apps/{app_id}/signals": may(ADMINS, 200),
+    "POST /apps/{app_id}/signals": may(ADMINS, 303, sent={"signals_uri": "https://theirs.example/events"}),
     "GET /apps/{app_id}/discard": may(ADMINS),
     "POST /apps/{app_id}/discard": may(ADMINS),
     # Stand-ins
@@ -558,6 +560,7 @@ PAGES = {
     # History
     "GET /history": may(READS_HISTORY),
     "GET /history/{entry_id}": may(READS_HISTORY),
+    "GET /checkpoint": may(READS_HISTORY),
     # Before anybody is known
     "GET /api-docs": always(200),
     "GET /sign-in": always(200, 303),
@@ -620,7 +623,10 @@ BY_DIRECTORY = {
 PROTOCOL = {
     # These check the app's own credentials; nobody's cookie or key opens them.
     "GET /.well-known/openid-configuration": always(200),
+    "GET /.well-known/ssf-configuration": always(200),
     "GET /oauth/jwks": always(200),
+    "GET /.well-known/trail/checkpoint": always(200, 404),
+    "GET /.well-known/trail/key": always(200, 404),
     "GET /oauth/authorize": always(400),
     "POST /oauth/authorize": always(303, 400),
     "POST /oauth/authorize/as": may(EVERYBODY, 400),
@@ -722,6 +728,7 @@ OPEN_TO_STAND_INS = frozenset(
         "GET /playbooks/{playbook_id}/compare",
         "GET /history",
         "GET /history/{entry_id}",
+        "GET /checkpoint",
         # Names and notes of what is there already, and what a company writes for itself
         "GET /companies/{tenant_id}/edit",
         "POST /companies/{tenant_id}/edit",

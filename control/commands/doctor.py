@@ -1,6 +1,7 @@
 """`understudy doctor`: the settings in force, and what is wrong with the house."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -9,9 +10,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control.commands.opening import open_store
+from control.house import Clock
 from control.settings import LOOPBACK, Settings
 from tenants.roles import Role
 from tenants.schema import current, owns_the_trail
+from tenants.sealed_trail import oldest_pending
 from tenants.store import Store
 
 OTHERS = 0o077
@@ -19,6 +22,8 @@ OTHERS = 0o077
 FULL = 2
 """SQLite's number for synchronous=FULL."""
 MASK = "***"
+SEALED_WITHIN = timedelta(minutes=1)
+"""An entry that waits longer to be sealed is worth a warning: a serving process seals every second."""
 
 
 class Health(StrEnum):
@@ -140,7 +145,10 @@ async def _look_inside(store: Store) -> list[Finding]:
     findings.append(Finding(Health.GOOD, "the tables are up to date"))
     if not store.embedded:
         findings.append(await _trail_keeper(store))
+    clock = Clock()
+    await clock.set_by(store)
     async with store.reader.connect() as connection:
+        findings.append(await _sealing(connection, clock()))
         findings.append(await _admins(connection))
         findings.append(await _letters(connection))
     return findings
@@ -169,6 +177,22 @@ async def _trail_keeper(store: Store) -> Finding:
             "UNDERSTUDY_MIGRATION_URL's and run `understudy migrate`",
         )
     return Finding(Health.GOOD, "this role cannot touch the triggers of the trail")
+
+
+async def _sealing(connection: AsyncConnection, now: datetime) -> Finding:
+    """How far the trail is sealed, and how long the oldest entry has waited for it."""
+    asked = sa.text("SELECT COALESCE(MAX(size), 0) FROM checkpoints")
+    size = (await connection.execute(asked)).scalar_one()
+    oldest = await oldest_pending(connection)
+    if oldest is None:
+        return Finding(Health.GOOD, f"{size} entries are sealed, none waits")
+    if now - oldest < SEALED_WITHIN:
+        return Finding(Health.GOOD, f"{size} entries are sealed, the oldest that waits is of {oldest:%H:%M:%S} UTC")
+    return Finding(
+        Health.ODD,
+        f"entries wait to be sealed since {oldest:%Y-%m-%d %H:%M} UTC, {size} are sealed: "
+        "`understudy serve` and `understudy trail checkpoint` seal them",
+    )
 
 
 async def _admins(connection: AsyncConnection) -> Finding:

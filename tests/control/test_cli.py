@@ -1,9 +1,11 @@
 """At the terminal: what each command prints, what it writes, and how it says no."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -291,6 +293,19 @@ async def test_a_key_acts_as_one_membership(terminal: Terminal, store: Store, ca
     assert (said.code, key.membership_id, key.scopes) == (0, cast.membership_id("Ben", at="Clinic"), "read")
 
 
+async def test_a_directorys_key_is_for_one_company_and_by_an_admin_there_or_above(
+    terminal: Terminal, store: Store, cast: Cast
+) -> None:
+    asked = ("key", "create", "elsa@elm.example", "--tenant", "zoo", "--scopes")
+    assert (await terminal(*asked, "scim,read")).code == 2
+    assert refused(await terminal("key", "create", "olaf@oak.example", "--tenant", "zoo", "--scopes", "scim"), "above it")
+    said = await terminal(*asked, "scim")
+    assert (said.code, said.err) == (0, "")
+    async with house_work(store) as session:
+        key = (await session.scalars(sa.select(ApiKey))).one()
+    assert (key.scopes, key.tenant_id, key.membership_id) == ("scim", cast.tenant("Zoo").id, cast.membership_id("Elsa"))
+
+
 # Seeds
 
 
@@ -518,3 +533,87 @@ async def test_the_owner_migrates_and_the_serving_role_cannot_touch_the_trail(
     assert (await bare("migrate")).code == 0
     assert (await bare("seed", "cast")).code == 0
     assert "ok       this role cannot touch the triggers of the trail" in (await bare("doctor")).out
+
+
+# The sealed trail
+
+
+@ON_BOTH
+async def test_the_trail_is_sealed_exported_and_checked(terminal: Terminal, tmp_path: Path) -> None:
+    note = (await terminal("trail", "checkpoint")).out
+    assert note.startswith("localhost:8000/trail\n")
+    exported = await terminal("trail", "export", "trail.jsonl")
+    assert exported.code == 0
+    lines = (tmp_path / "trail.jsonl").read_bytes().splitlines()
+    assert f"Wrote {len(lines) - 1} entries" in exported.out
+    assert stat.S_IMODE((tmp_path / "trail.jsonl").stat().st_mode) == 0o600
+    checked = await terminal("trail", "verify", "trail.jsonl")
+    assert f"{len(lines) - 1} entries as sealed: the whole trail." in checked.out
+    key = json.loads(lines[-1])["key"]
+    assert key in checked.out
+    assert (await terminal("trail", "verify", "trail.jsonl", "--key", key)).code == 0
+    found = await terminal("trail", "verify")
+    assert (found.code, f"{len(lines) - 1} entries as sealed" in found.out) == (0, True)
+
+
+async def test_a_bundle_needs_no_database_and_a_fault_is_one_line(
+    terminal: Terminal, bare: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await terminal("trail", "export", "--tenant", "bakery", "bakery.jsonl")
+    monkeypatch.setenv("UNDERSTUDY_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    said = await bare("trail", "verify", "bakery.jsonl")
+    assert (said.code, "part of a trail of" in said.out) == (0, True)
+    lines = (tmp_path / "bakery.jsonl").read_text().splitlines()
+    (tmp_path / "bakery.jsonl").write_text("\n".join(lines[:-1]))
+    assert refused(await bare("trail", "verify", "bakery.jsonl"), "without its checkpoint")
+    assert refused(await bare("trail", "verify", "nowhere.jsonl"), "", code=2)
+    assert refused(await bare("trail", "verify", "--key", "x"), "--key", code=2)
+
+
+async def test_a_changed_entry_is_one_line(terminal: Terminal, store: Store) -> None:
+    await terminal("trail", "checkpoint")
+    with contextlib.closing(sqlite3.connect(str(store.url.database))) as connection, connection:
+        connection.execute("DROP TRIGGER entries_keep_update")
+        connection.execute("UPDATE entries SET reason = 'mended' WHERE id = 9")
+    assert refused(await terminal("trail", "verify"), "Entry 9 was changed")
+
+
+async def test_a_new_house_has_nothing_to_sign_for(bare: Terminal) -> None:
+    assert refused(await bare("trail", "checkpoint"), "Nothing is sealed yet")
+    assert (await bare("trail", "verify")).code == 0
+
+
+async def test_the_doctor_tells_how_far_the_trail_is_sealed(terminal: Terminal) -> None:
+    assert "warning  entries wait to be sealed since" in (await terminal("doctor")).out
+    await terminal("trail", "checkpoint")
+    assert re.search(r"ok       \d+ entries are sealed, none waits", (await terminal("doctor")).out)
+
+
+async def test_the_page_about_checking_the_trail_is_right(terminal: Terminal, tmp_path: Path) -> None:
+    """Each command of docs/verify-the-trail.md, in order; the last one is a program that is not ours."""
+    docs = Path(__file__).parents[2] / "docs"
+    blocks = re.findall(r"```sh\n(.*?)```", (docs / "verify-the-trail.md").read_text(), re.DOTALL)
+    commands = [line for block in blocks for line in block.splitlines()]
+    assert len(commands) == 7
+    for command in commands[:-1]:
+        program, *words = command.split()
+        assert (program, (await terminal(*words)).code) == ("understudy", 0)
+    assert commands[-1].startswith("python docs/verify_trail.py trail.jsonl ")
+    lines = (tmp_path / "trail.jsonl").read_bytes().splitlines(keepends=True)
+    key = json.loads(lines[-1])["key"]
+    for bundle in ("trail.jsonl", "bakery.jsonl"):
+        assert foreign(docs, bundle, key).returncode == 0
+    assert foreign(docs, "trail.jsonl", key.replace("localhost", "elsewhere")).returncode == 1
+    for changed in (
+        lines[1:],
+        [lines[1], lines[0], *lines[2:]],
+        [lines[0].replace(b'"leaf": "', b'"leaf": "AAAA'), *lines[1:]],
+    ):
+        (tmp_path / "changed.jsonl").write_bytes(b"".join(changed))
+        assert foreign(docs, "changed.jsonl", key).returncode == 1
+
+
+def foreign(docs: Path, bundle: str, key: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, docs / "verify_trail.py", bundle, key], capture_output=True, text=True, check=False
+    )

@@ -266,6 +266,7 @@ async def test_who_reaches_nothing_sees_nothing(store: Store, cast: Cast) -> Non
 def test_every_kind_says_what_lies_within_a_reach(kind: type[Record]) -> None:
     """A kind that says nothing is closed to everybody; that has to be on purpose."""
     closed = {"AccessNotice", "Code", "Mint", "PushedRequest", "SeenProof", "Token", "Failure", "SigningKey"}
+    closed |= {"Leaf", "PendingEntry", "SealedCheckpoint", "TrailKey"}
     said = next(each for each in kind.__mro__ if "within" in each.__dict__)
     assert (said is not Record) is (kind.__name__ not in closed)
 
@@ -329,6 +330,7 @@ SEEN = {
     "Impersonation": (1, 1, 1, 0, 0),
     "InboundNumber": (3, 3, 2, 0, 0),
     "Invitation": (1, 1, 0, 0, 0),
+    "Leaf": (0, 0, 0, 0, 0),
     "Letter": (1, 1, 0, 0, 0),
     "Licence": (6, 4, 2, 2, 2),
     "Link": (0, 0, 0, 0, 0),
@@ -337,6 +339,7 @@ SEEN = {
     "Loosening": (1, 1, 0, 0, 0),
     "Membership": (11, 6, 1, 3, 2),
     "Passkey": (1, 1, 1, 0, 0),
+    "PendingEntry": (0, 0, 0, 0, 0),
     "PhoneSystem": (2, 1, 1, 1, 1),
     "Playbook": (1, 1, 1, 0, 0),
     "PlaybookVersion": (1, 1, 1, 0, 0),
@@ -344,6 +347,7 @@ SEEN = {
     "PushedRequest": (0, 0, 0, 0, 0),
     "Recording": (4, 4, 3, 0, 0),
     "RecoveryCode": (0, 0, 1, 0, 0),
+    "SealedCheckpoint": (0, 0, 0, 0, 0),
     "SeatLimit": (1, 1, 0, 0, 0),
     "ServiceAccount": (1, 1, 0, 0, 0),
     "SeenProof": (0, 0, 0, 0, 0),
@@ -355,6 +359,7 @@ SEEN = {
     "Tenant": (3, 1, 1, 1, 2),
     "Token": (0, 0, 0, 0, 0),
     "Totp": (1, 1, 1, 0, 0),
+    "TrailKey": (0, 0, 0, 0, 0),
     "User": (10, 6, 1, 3, 2),
     "Webhook": (1, 1, 0, 0, 0),
     "WebhookDelivery": (1, 1, 0, 0, 0),

@@ -64,15 +64,19 @@ SINGLE = sorted(
 )
 """Those in which something besides the id is single, so that a replacing change could push a row out."""
 
-WRITTEN_ONCE = ("entries", "playbook_versions")
+SEALED = ("leaves", "checkpoints", "trail_keys")
+"""What the seal is made of."""
+WRITTEN_ONCE = ("entries", "playbook_versions", *SEALED)
 """Tables whose rows stay as they were written."""
 
 EXPECTED = {
     "postgresql": {f"{table}_keep_{what}" for table in WRITTEN_ONCE for what in ("rows", "all")}
-    | {f"{table}_{kind}" for table in TABLES for kind in ("made", "changed", "stay", "stay_all")},
+    | {f"{table}_{kind}" for table in TABLES for kind in ("made", "changed", "stay", "stay_all")}
+    | {"entries_pending"},
     "sqlite": {f"{table}_keep_{what}" for table in WRITTEN_ONCE for what in ("update", "delete", "replace")}
     | {f"{table}_{kind}" for table in TABLES for kind in ("made", "changed", "stay", "stay_replaced")}
-    | {f"{table}_stay_pushed" for table in SINGLE},
+    | {f"{table}_stay_pushed" for table in SINGLE}
+    | {"entries_pending", "entries_both_names"},
 }
 
 KEYS = {
@@ -286,6 +290,61 @@ async def test_an_entry_is_not_replaced(attacker: Attacker) -> None:
         await attacker.insert("entries", row | {"reason": "mended"}, replacing=True)
     async with refused(attacker, KEPT, "entries"):
         await attacker.run("UPDATE OR REPLACE entries SET id = 1 WHERE id = 2")
+
+
+async def test_an_entry_waits_to_be_sealed_however_it_was_written(attacker: Attacker) -> None:
+    entry = await attacker.entry("users", 1)
+    waits = sa.text("SELECT COUNT(*) FROM pending_entries WHERE id = :id")
+    assert (await attacker.connection.execute(waits, {"id": entry})).scalar_one() == 1
+
+
+# The seal
+
+
+async def seal(attacker: Attacker) -> None:
+    """A row in each of its tables."""
+    await attacker.run("INSERT INTO leaves (id, number, hash) VALUES (1, 0, :hash)", hash=b"0")
+    values = {"root": b"0", "now": NOW}
+    await attacker.connection.execute(
+        sa.text(
+            "INSERT INTO checkpoints (id, size, root, frontier, note, created_at) VALUES (1, 1, :root, :root, '', :now)"
+        ).bindparams(sa.bindparam("now", type_=sa.DateTime(timezone=True))),
+        values,
+    )
+    await attacker.connection.execute(
+        sa.text(
+            "INSERT INTO trail_keys (id, name, public, private_sealed, created_at) VALUES (1, '', :root, '', :now)"
+        ).bindparams(sa.bindparam("now", type_=sa.DateTime(timezone=True))),
+        values,
+    )
+
+
+async def test_the_seal_is_neither_changed_nor_deleted(attacker: Attacker) -> None:
+    await seal(attacker)
+    for table in SEALED:
+        for attack in (f"UPDATE {table} SET id = id", f"DELETE FROM {table}"):
+            async with refused(attacker, KEPT, table):
+                await attacker.run(attack)
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_the_seal_is_not_emptied(attacker: Attacker) -> None:
+    for table in SEALED:
+        async with refused(attacker, KEPT, table):
+            await attacker.run(f"TRUNCATE {table} CASCADE")
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_the_seal_is_not_replaced(attacker: Attacker) -> None:
+    await seal(attacker)
+    for attack in (
+        "INSERT OR REPLACE INTO leaves (id, number, hash) VALUES (1, 7, x'00')",
+        "INSERT OR REPLACE INTO leaves (id, number, hash) VALUES (7, 0, x'00')",
+        "INSERT OR REPLACE INTO checkpoints SELECT 7, size, root, frontier, note, created_at FROM checkpoints",
+        "INSERT OR REPLACE INTO trail_keys SELECT * FROM trail_keys",
+    ):
+        async with refused(attacker, KEPT, "leaves"):
+            await attacker.run(attack)
 
 
 # Versions of playbooks
