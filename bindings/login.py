@@ -182,6 +182,7 @@ async def resolve(
     current_membership_id: int | None = None,
     identities: Sequence[Identity] | None = None,
     chosen_extension_id: int | None = None,
+    chosen_profile_id: int | None = None,
     as_myself: bool = False,
     choose: bool = False,
     steps: list[Step] | None = None,
@@ -189,7 +190,8 @@ async def resolve(
     """Whom the app will see for this person now, or the page to show instead.
 
     `identities` are the person's live ones when this very request has read them already;
-    `as_myself` passes over bindings, `choose` asks again which own extension, `steps` collects how it was decided.
+    `as_myself` passes over bindings, `choose` asks again as which of their profiles, `steps` collects how it was
+    decided.
     """
     said = steps if steps is not None else []
     live = await live_identities(session, user_id=user_id) if identities is None else identities
@@ -209,7 +211,8 @@ async def resolve(
         told = found.facts.policy.notice if found else policy.Notice.NONE
         return await _bound(session, identities, binding, app, said, told)
     said.append(Step("binding", "none", "no binding for this app"))
-    return await _own(session, user_id, identities, app, said, chosen_extension_id, choose)
+    chosen = (chosen_extension_id, chosen_profile_id)
+    return await _own(session, user_id, identities, app, said, chosen, choose)
 
 
 async def _bound(
@@ -235,14 +238,19 @@ async def _own(
     identities: Sequence[Identity],
     app: App,
     said: list[Step],
-    chosen: int | None,
+    chosen: tuple[int | None, int | None],
     choose: bool,
 ) -> Granted | Notice:
-    """Oneself, with the one own extension that fits, the last chosen one, or a chooser."""
+    """Oneself, with the one own extension that fits, the last chosen one, or a chooser.
+
+    `chosen` is what was picked there: an extension, or a membership that has none.
+    """
     owner_path = await _owner_path(session, app)
     own = [seen for seen in await own_extensions(session, identities) if seen.path.startswith(owner_path)]
     licensed = [seen for seen in own if app.product_id is None or await licence_of(session, app, seen)]
     usable = licensed or own
+    if (choose or chosen[1] is not None) and not app.needs_extension:
+        usable = [*usable, *await _without_number(session, identities, owner_path, own)]
     if not usable:
         return await _without_extension(session, identities, app, owner_path, said)
     picked = await _pick(session, user_id, app, usable, chosen, choose)
@@ -271,11 +279,24 @@ async def _without_extension(
     return refused or Granted(here[0], subject, Because.OWN, None, None)
 
 
+async def _without_number(
+    session: Asked, identities: Sequence[Identity], owner_path: str, own: Sequence[Seen]
+) -> list[Seen]:
+    """Their other profiles where the app may sign them in: the ones without an extension."""
+    with_one = {seen.membership_id for seen in own}
+    others = [each for each in identities if each.path.startswith(owner_path) and each.membership_id not in with_one]
+    found = [await seen_at(session, each.membership_id, None) for each in others]
+    return [seen for seen in found if seen is not None]
+
+
 async def _pick(
-    session: Asked, user_id: int, app: App, fits: list[Seen], chosen: int | None, choose: bool
+    session: Asked, user_id: int, app: App, fits: list[Seen], chosen: tuple[int | None, int | None], choose: bool
 ) -> Seen | None:
-    if chosen is not None:
-        return next((seen for seen in fits if seen.extension_id == chosen), None)
+    extension, profile = chosen
+    if extension is not None:
+        return next((seen for seen in fits if seen.extension_id == extension), None)
+    if profile is not None:
+        return next((seen for seen in fits if seen.extension_id is None and seen.membership_id == profile), None)
     if len(fits) == 1:
         return fits[0]
     if choose:

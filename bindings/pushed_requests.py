@@ -59,6 +59,12 @@ _TAKE_UP = (
     .values(expires_at=sa.bindparam("far"))
     .returning(_rows.c.id, _rows.c.fields)
 )
+_UNDER_WAY = sa.select(_rows.c.fields).where(
+    _rows.c.uri_hash == sa.bindparam("hash"),
+    _rows.c.app_id == sa.bindparam("app"),
+    _rows.c.consumed_at.is_(None),
+    _rows.c.created_at > sa.bindparam("since"),
+)
 _CONSUME = (
     sa.update(_rows)
     .where(_rows.c.id == sa.bindparam("row"), _rows.c.consumed_at.is_(None))
@@ -92,6 +98,13 @@ async def take_up(connection: AsyncConnection, uri: str, app_id: int, now: datet
     }
     row = (await connection.execute(_TAKE_UP, asked)).one_or_none()
     return Pushed(row.id, dict(row.fields)) if row is not None else None
+
+
+async def return_address(connection: AsyncConnection, uri: str, app_id: int, now: datetime) -> str | None:
+    """Where the browser of a request that is under way will be sent in the end: what a page's policy has to name."""
+    asked = {"hash": digest(uri.removeprefix(PREFIX)), "app": app_id, "since": now - TAKEN_UP}
+    fields = (await connection.execute(_UNDER_WAY, asked)).scalar_one_or_none()
+    return fields.get("redirect_uri") if fields else None
 
 
 async def consume(connection: AsyncConnection, pushed: Pushed, now: datetime) -> bool:

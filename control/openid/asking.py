@@ -27,7 +27,9 @@ PROVED_SINCE = "proved_since"
 """Our own field: when a fresh proof was asked for, so that coming back with it is not asked again."""
 EXTENSION = "extension"
 """Our own field: the own extension picked in the chooser."""
-ON_THE_WAY = (PROVED_SINCE, EXTENSION)
+PROFILE = "profile"
+"""Our own field: the own membership without an extension picked in the chooser."""
+ON_THE_WAY = (PROVED_SINCE, EXTENSION, PROFILE)
 """What the panel adds to a request's address as the person answers its pages."""
 
 Asked = Request[Visitor, Any, Any]

@@ -32,6 +32,7 @@ from control.doors import ANYONE, SIGNED_IN
 from control.openid.asking import (
     AUTHORIZE,
     EXTENSION,
+    PROFILE,
     PROVED_SINCE,
     Asked,
     Asking,
@@ -54,6 +55,7 @@ from tenants.sign_in import SignIn
 from tenants.trail import record
 from tenants.verbs import Verb
 
+LONGEST_ADDRESS = 254
 PROVING = timedelta(minutes=10)
 """How long after it was asked for a proof still counts for the request that asked."""
 EVERYWHERE = Reach.everywhere("log in to an app")
@@ -154,14 +156,20 @@ def _to_sign_in(asking: Asking) -> Response[Any]:
     if asking.asked.silent:
         return asking.refuse("login_required", "Nobody is signed in here, or not recently enough.")
     if asking.visitor.sign_in is None and "login" not in asking.asked.prompts and asking.asked.max_age is None:
-        return asking.go(with_fields("/sign-in", {"next": asking.again()}))
+        return asking.go(with_fields("/sign-in", {"next": asking.again()} | _hint(asking)))
     prompts = " ".join(sorted(asking.asked.prompts - {"login"}))
     kept = {"prompt": prompts} if prompts else {}
     since = str(int(asking.now.timestamp()))
     onward = asking.again(without=("prompt", PROVED_SINCE), **kept, **{PROVED_SINCE: since})
     if asking.visitor.stand_in is not None:
         return asking.go(with_fields("/prove", {"next": onward}))
-    return asking.go(with_fields("/sign-in", {"next": onward, "reauth": "1"}))
+    return asking.go(with_fields("/sign-in", {"next": onward, "reauth": "1"} | _hint(asking)))
+
+
+def _hint(asking: Asking) -> dict[str, str]:
+    """Who the app thinks will sign in, where that is an address: typed beforehand, believed by nobody."""
+    hint = asking.said.get("login_hint", "")
+    return {"email": hint} if "@" in hint and len(hint) <= LONGEST_ADDRESS and hint.isprintable() else {}
 
 
 def _to_second_factor(asking: Asking) -> Response[Any]:
@@ -189,7 +197,7 @@ async def _log_in(asking: Asking, party: Party, agreed_as: str | None = None) ->
         outcome = await _resolved(session, asking, party, sign_in)
         if isinstance(outcome, Notice):
             return await _notice(session, asking, party, outcome)
-        if _chosen(asking) is not None and outcome.because is Because.OWN:
+        if _number(asking, EXTENSION) is not None and outcome.because is Because.OWN:
             await remember_choice(session, sign_in.user_id, asking.app, outcome.subject, asking.now)
         if agreed_as == str(outcome.subject.membership_id):
             await remember_consent(session, asking, outcome)
@@ -231,14 +239,20 @@ async def _resolved(
         asking.now,
         current_membership_id=sign_in.membership_id,
         identities=party.identities,
-        chosen_extension_id=_chosen(asking),
+        chosen_extension_id=_number(asking, EXTENSION),
+        chosen_profile_id=_number(asking, PROFILE),
         choose="select_account" in asking.asked.prompts,
     )
 
 
 def _chosen(asking: Asking) -> int | None:
-    """The own extension picked in the chooser; whoever names another's is asked again."""
-    given = asking.fields.get(EXTENSION, "")
+    """The own extension, or profile without one, picked in the chooser; whoever names another's is asked again."""
+    extension = _number(asking, EXTENSION)
+    return extension if extension is not None else _number(asking, PROFILE)
+
+
+def _number(asking: Asking, name: str) -> int | None:
+    given = asking.fields.get(name, "")
     return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
 
 
@@ -278,7 +292,7 @@ async def _notice(session: AsyncSession, asking: Asking, party: Party, notice: N
         app=asking.app,
         notice=notice,
         again=asking.again(),
-        fields={name: value for name, value in asking.fields.items() if name != EXTENSION},
+        fields={name: value for name, value in asking.fields.items() if name not in (EXTENSION, PROFILE)},
         back=asking.back(error=notice.error, error_description=plain_ascii(notice.sentence)),
         stand=stand,
         may_bind=stand is None and party.actor.may(Permission.STAND_IN),

@@ -7,6 +7,7 @@ from litestar import Request, Response, get, post
 from litestar.response import Redirect, Template
 
 from bindings.apps import find_client
+from bindings.pushed_requests import return_address
 from control.doors import ANYONE, SIGNED_IN
 from control.house import House
 from control.local_path import local_path
@@ -43,7 +44,8 @@ async def ask(request: Request[Visitor, Any, Any]) -> Response[Any]:
         if reauth:
             return Redirect("/prove", query_params={"next": wanted} if wanted else {}, status_code=303)
         return Redirect(destination(wanted, request.user.identity), status_code=303)
-    return await form(request, Fields({"next": (wanted,)}))
+    # What an app hints at (OIDC Core's login_hint) is typed beforehand, and no more than that.
+    return await form(request, Fields({"next": (wanted,), "email": (request.query_params.get("email", ""),)}))
 
 
 @post("/sign-in", may=ANYONE, outlives=True, include_in_schema=False)
@@ -187,11 +189,15 @@ async def origins_of(request: Request[Visitor, Any, Any], wanted: str) -> tuple[
     if parts.path != "/oauth/authorize":
         return ()
     asked = parse_qs(parts.query)
-    client_id, redirect_uri = (asked.get(name, [""])[0] for name in ("client_id", "redirect_uri"))
+    client_id, redirect_uri, pushed = (
+        asked.get(name, [""])[0] for name in ("client_id", "redirect_uri", "request_uri")
+    )
     visitor, house = request.user, request.app.state.house
     actor = Actor.house("sign-in", visitor.origin)
     async with house.store.work(actor, EVERYWHERE, visitor.now, writes=False) as session:
         app = await find_client(session, client_id)
+        if app is not None and pushed:
+            redirect_uri = await return_address(await session.connection(), pushed, app.id, visitor.now) or ""
     if app is None or not app.accepts(redirect_uri):
         return ()
     return (origin_of(redirect_uri),)
