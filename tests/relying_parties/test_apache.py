@@ -61,10 +61,10 @@ DocumentRoot "{folder}/site"
 
 
 def in_docs(kind: str) -> str:
-    """The first block of this kind on the page."""
-    found = re.search(rf"```{kind}\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    """The blocks of this kind on the page."""
+    found = re.findall(rf"```{kind}\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     assert found, f"the page shows no {kind}"
-    return found.group(1)
+    return "".join(found)
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ async def secret(site: Site, store: Store, cast: Cast) -> str:
 @pytest.fixture
 def running(issuer: str, site: Site, secret: str) -> Iterator[Site]:
     """Apache with the page's configuration, as a child that goes with the test."""
-    pages = {"index.html": in_docs("html"), "goodbye.html": "<p>Goodbye.</p>\n"}
+    pages = {"index.html": in_docs("html"), "goodbye.html": "<p>Goodbye.</p>\n", "personal.html": "<p>Mine.</p>\n"}
     for name, page in pages.items():
         file = site.folder / "site" / name
         file.write_text(site.here(page, issuer, secret))
@@ -184,6 +184,7 @@ async def test_a_page_behind_apache_sees_dan_and_that_pia_acts(
 ) -> None:
     seen = shown(open_page(pias_browser, running))
     assert (seen["name"], seen["user"]) == ("Dan Dale", str(cast.membership_id("Dan")))
+    assert (seen["extension"], seen["app_admin"]) == ("101", "0"), "the report belongs to no product"
     assert json.loads(seen["act"]) == {"sub": str(cast.membership_id("Pia")), "name": "Pia Pine"}
 
 
@@ -223,3 +224,17 @@ async def test_logging_out_at_the_site_ends_the_login_there_too(
     assert answer.headers["location"].startswith(f"{running.address}/goodbye.html")
     assert pias_browser.http.get(answer.headers["location"]).text == "<p>Goodbye.</p>\n"
     assert pias_browser.http.get(f"{running.address}/index.html").is_redirect
+
+
+async def test_a_page_for_the_person_alone_is_closed_to_who_stands_in(
+    running: Site, bound: Bound, pias_browser: Browser
+) -> None:
+    def status() -> int:
+        return pias_browser.http.get(f"{running.address}/personal.html").status_code
+
+    open_page(pias_browser, running)
+    assert status() == 401
+    await bound.release()
+    until_apache_asks_again(pias_browser, running)
+    open_page(pias_browser, running)
+    assert status() == 200
