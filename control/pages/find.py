@@ -115,7 +115,7 @@ async def people(session: AsyncSession, actor: Actor, sought: str) -> list[Hit]:
     """By name or address; who begins with what was typed comes first."""
     wanted = (
         sa.select(User)
-        .where(User.discarded_at.is_(None), matching(sought, User.name, User.email))
+        .where(User.discarded_at.is_(None), ~User.service, matching(sought, User.name, User.email))
         .order_by(sa.not_(User.name.istartswith(sought, autoescape=True)), User.name, User.id)
         .limit(MOST)
     )

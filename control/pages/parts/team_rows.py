@@ -112,6 +112,7 @@ async def who_may_join(session: AsyncSession, team: Team) -> list[tuple[int, str
             Membership.tenant_id == team.tenant_id,
             Membership.discarded_at.is_(None),
             User.discarded_at.is_(None),
+            ~User.service,
             Membership.id.not_in(inside),
         )
         .order_by(User.name, Membership.id)

@@ -241,7 +241,8 @@ async def test_nobody_signs_in_is_bound_or_stands_in_as_a_program(panel: Panel) 
 async def test_programs_do_not_stand_among_people(panel: Panel) -> None:
     await till(panel)
     boris = await panel.sign_in("Boris")
-    for page in ("/users", f"/companies/{panel.cast.tenant('Bakery').id}/members"):
+    found = ("/find?q=ill", f"/teams/{panel.cast.teams['Front']}")
+    for page in ("/users", f"/companies/{panel.cast.tenant('Bakery').id}/members", *found):
         assert "Till" not in (await boris.get(page)).text
     mine = (await boris.get(f"/companies/{panel.cast.tenant('Bakery').id}/service-accounts")).text
     assert "Till" in mine
