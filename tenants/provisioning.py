@@ -9,6 +9,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from tenants.actor import Actor
 from tenants.invitations import Invitation
@@ -67,8 +68,8 @@ def people(tenant_id: int) -> sa.Subquery:
             sa.or_(Membership.discarded_at.is_(None), Membership.withdrawn.is_(False)),
         )
     )
-    theirs = Membership.__table__.alias()
-    already = sa.exists().where(theirs.c.id == Invitation.membership_number, theirs.c.discarded_at.is_(None))
+    theirs = aliased(Membership)
+    there = sa.select(theirs.id).where(theirs.id == Invitation.membership_number, theirs.discarded_at.is_(None))
     invited = (
         sa.select(
             Invitation.membership_number,
@@ -87,7 +88,7 @@ def people(tenant_id: int) -> sa.Subquery:
             Invitation.tenant_id == tenant_id,
             Invitation.membership_number.is_not(None),
             Invitation.waiting(),
-            ~already,
+            ~there.exists(),
         )
     )
     return sa.union_all(joined, invited).subquery("people")
