@@ -14,13 +14,14 @@ from litestar.contrib.jinja import JinjaTemplateEngine
 from litestar.datastructures import MutableScopeHeaders
 from litestar.di import Provide
 from litestar.enums import ScopeType
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
+from litestar.utils import normalize_path
 from sqlalchemy.exc import IntegrityError
 
 from control import answers, api, checkpoints, embed, health, metrics, openid, pages, scim, shell, static_files
@@ -30,6 +31,7 @@ from control.logouts import telling
 from control.looks import dress
 from control.mail.sender import sending
 from control.pages import nowhere
+from control.pages.nowhere import NOWHERE
 from control.reaping import reaping
 from control.sealing import sealing
 from control.settings import Settings
@@ -107,7 +109,27 @@ def create_app(
     app.state.house = house
     app.state.shell = shell.shell
     check_every_door(app)
+    app.asgi_handler = _lead_strays(app, app.asgi_handler)
     return app
+
+
+def _lead_strays(app: Litestar, answered: ASGIApp) -> ASGIApp:
+    """An address that looks like one of ours and is none (`/users/x`) goes where all go that lead nowhere.
+
+    The framework answers those before it knows who asks: their page would have no banner.
+    """
+
+    async def led(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP and scope["method"] in {"GET", "HEAD"}:
+            try:
+                app.asgi_router.handle_routing(path=normalize_path(scope["path"]), method=scope["method"])
+            except NotFoundException:
+                scope["path"] = NOWHERE
+            except HTTPException:
+                pass  # another method is meant, which is told as ever
+        await answered(scope, receive, send)
+
+    return led
 
 
 def _openapi() -> OpenAPIConfig:

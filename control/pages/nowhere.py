@@ -8,6 +8,9 @@ from litestar.exceptions import NotFoundException
 from control.doors import ANYONE
 from control.visitor import Visitor
 
+NOWHERE = "/nowhere"
+"""An address that no page will ever have."""
+
 
 @get("/{rest:path}", may=ANYONE, outlives=False, include_in_schema=False)
 async def nowhere(request: Request[Visitor, Any, Any], rest: str) -> None:

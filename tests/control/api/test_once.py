@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from tenants.teams import Team
 from tests.cast import house_work
 from tests.conftest import ON_BOTH
-from tests.control.api.conftest import Api, doors
+from tests.control.api.conftest import API, Api, doors
 
 
 async def teams_named(api: Api, name: str) -> int:
@@ -83,6 +83,7 @@ async def test_a_key_that_is_none_is_named(api: Api) -> None:
 
 
 async def test_every_change_of_the_api_is_done_once(api: Api) -> None:
+    """But for digits: a wrong guess must count each time, whatever key came with it."""
     for method, path, handler in doors(api.app):
-        if method != "GET":
+        if method != "GET" and path != f"{API}/consents/digits":
             assert hasattr(handler.fn, "__wrapped__"), (method, path)

@@ -315,3 +315,11 @@ async def test_t20_b33_a_start_in_a_second_browser_ends_the_first_at_once(pages:
     assert "Another impersonation of yours took its place" in over
     assert "(as Cora" in await second.get("/home")
     assert [row.ended_cause for row in await rows(pages)] == ["replaced", None]
+
+
+@pytest.mark.parametrize("path", ["/users/x", "/impersonations/new/x", "/companies/0x1", "/nothing/at/all", "/%2e%2e"])
+async def test_an_address_that_looks_like_one_of_ours_has_the_banner_too(pages: House, path: str) -> None:
+    """T62: the framework tells those apart before it knows who asks."""
+    olaf = await pages.visit("Olaf")
+    await become(olaf, pages, "Bea", at="Bakery")
+    assert 'data-stand-in="impersonation"' in await olaf.get(path, status=404)
