@@ -528,7 +528,7 @@ def _row_of(granted: Granted, app: App, sign_in: SignIn | None, scope: str, now:
         "methods": sign_in.methods.split() if sign_in else [],
         "created_at": now,
         "ends_at": granted.ends_at,
-        "tell": app.backchannel_logout_uri is not None,
+        "tell": app.backchannel_logout_uri is not None or app.signals_uri is not None,
     }
 
 

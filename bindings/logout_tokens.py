@@ -46,6 +46,9 @@ class Due:
     subject_id: int
     ended_at: datetime
     tries: int
+    signals_uri: str | None = None
+    """Where the app wants security events, and, sealed, by which token."""
+    signals_token: str | None = None
 
 
 class Outcome(StrEnum):
@@ -104,7 +107,8 @@ async def take(connection: AsyncConnection, sids: Sequence[str], now: datetime) 
         )
     )
     rows = (await connection.execute(taken)).all()
-    theirs = sa.select(_apps.c.id, _apps.c.client_id, _apps.c.backchannel_logout_uri, _apps.c.id_token_alg)
+    known = (_apps.c.backchannel_logout_uri, _apps.c.signals_uri, _apps.c.signals_token)
+    theirs = sa.select(_apps.c.id, _apps.c.client_id, _apps.c.id_token_alg, *known)
     apps = {app.id: app for app in await connection.execute(theirs.where(_apps.c.id.in_({row.app_id for row in rows})))}
     return [
         Due(
@@ -116,6 +120,8 @@ async def take(connection: AsyncConnection, sids: Sequence[str], now: datetime) 
             row.subject_membership_id,
             row.ended_at,
             row.tell_tries,
+            apps[row.app_id].signals_uri,
+            apps[row.app_id].signals_token,
         )
         for row in rows
     ]

@@ -1,15 +1,16 @@
 """Logouts: a task of each serving process that tells apps that a login of theirs has ended.
 
 It looks for logins that have ended, by whatever cause, and posts a logout token to their apps (OpenID Connect
-Back-Channel Logout 1.0 section 2.5). They are taken first and posted after: of several processes one gets a login, and
-if it dies the login is due again when its lease is over, so an app may be told twice and is never left out. No
-transaction is open while an app is waited for, and an app that does not answer holds up nobody but itself.
+Back-Channel Logout 1.0 section 2.5), a security event (bindings/signals.py), or both. They are taken first and posted
+after: of several processes one gets a login, and if it dies the login is due again when its lease is over, so an app
+may be told twice and is never left out. No transaction is open while an app is waited for, and an app that does not
+answer holds up nobody but itself.
 """
 
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -17,10 +18,11 @@ import structlog
 
 from bindings.keys import KeyRing
 from bindings.logout_tokens import UNREGISTERED, Due, logout_token, note, take, untold
+from bindings.signals import headers, session_revoked
 from bindings.tokens import Issuer
 from control import metrics
 from control.house import House
-from control.outbound import NotDelivered, Outbound
+from control.outbound import Answer, NotDelivered, Outbound
 
 POLL = 0.25
 """Seconds between two looks: one query that a small index answers."""
@@ -31,6 +33,8 @@ AT_ONE_APP = 4
 FAREWELL = 6.0
 """Seconds that posts on their way get when the process ends: longer than any of them lasts."""
 ACKNOWLEDGED = (200, 204)
+ACCEPTED = (202,)
+"""How a security event is taken (RFC 8935 section 2.2)."""
 
 log = structlog.get_logger()
 
@@ -124,15 +128,32 @@ class Teller:
         log.info("logout", app=due.client_id, outcome=outcome.value, tries=due.tries, error=trouble)
 
     async def _post(self, due: Due) -> str | None:
-        """Post the token; returns what went wrong."""
-        if due.address is None:
+        """Tell it by each way that it asked for, none waiting for the other; returns what went wrong."""
+        ways = [self._log_out(due.address, due)] if due.address is not None else []
+        ways += [self._signal(due.signals_uri, due)] if due.signals_uri is not None else []
+        if not ways:
             return UNREGISTERED
+        # Tasks of their own only where there are two.
+        troubles = await asyncio.gather(*ways) if len(ways) > 1 else [await ways[0]]
+        return next((trouble for trouble in troubles if trouble is not None), None)
+
+    async def _log_out(self, address: str, due: Due) -> str | None:
         token = await logout_token(self._issuer, due, self.house.clock())
-        try:
-            answer = await self._outbound.post_form(due.address, {"logout_token": token})
-        except NotDelivered as trouble:
-            return trouble.hitch.value
-        return None if answer.status in ACKNOWLEDGED else f"status {answer.status}"
+        return await _trouble(self._outbound.post_form(address, {"logout_token": token}), ACKNOWLEDGED)
+
+    async def _signal(self, address: str, due: Due) -> str | None:
+        event = await session_revoked(self._issuer, due, self.house.clock())
+        said = headers(self.house.settings.secret_key, due)
+        return await _trouble(self._outbound.post(address, event.encode(), said), ACCEPTED)
+
+
+async def _trouble(posted: Awaitable[Answer], well: Collection[int]) -> str | None:
+    """What went wrong with a post, if anything."""
+    try:
+        answer = await posted
+    except NotDelivered as trouble:
+        return trouble.hitch.value
+    return None if answer.status in well else f"status {answer.status}"
 
 
 @asynccontextmanager

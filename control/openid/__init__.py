@@ -2,9 +2,17 @@
 
 from litestar.types import ControllerRouterHandler
 
-from control.openid import acting, discovery, login, logout, par, tokens
+from control.openid import acting, discovery, login, logout, par, signals, tokens
 
 
 def routes() -> list[ControllerRouterHandler]:
     """Every door of the protocol."""
-    return [*discovery.ROUTES, *login.ROUTES, *tokens.ROUTES, *par.ROUTES, *acting.ROUTES, *logout.ROUTES]
+    return [
+        *discovery.ROUTES,
+        *signals.ROUTES,
+        *login.ROUTES,
+        *tokens.ROUTES,
+        *par.ROUTES,
+        *acting.ROUTES,
+        *logout.ROUTES,
+    ]

@@ -17,7 +17,14 @@ from tenants.actor import Actor
 from tenants.letters import LetterKind
 from tenants.refusals import Invalid
 
-ADDRESSES = ("redirect_uris", "post_logout_redirect_uris", "login_uri", "handoff_uri", "backchannel_logout_uri")
+ADDRESSES = (
+    "redirect_uris",
+    "post_logout_redirect_uris",
+    "login_uri",
+    "handoff_uri",
+    "backchannel_logout_uri",
+    "signals_uri",
+)
 """What leads people, codes or messages elsewhere: changed with a fresh proof, and told to who uses the app."""
 MOST = 200
 """Tenants that one change is told to: it is one transaction, and somebody waits for it."""
@@ -67,4 +74,5 @@ def _named(field: str, locale: str) -> str:
         "login_uri": _("where a login begins"),
         "handoff_uri": _("where an impersonation is opened"),
         "backchannel_logout_uri": _("where the app is told of logouts"),
+        "signals_uri": _("where the app is told of security events"),
     }[field]

@@ -48,6 +48,7 @@ ADDRESSES = {
     "invitations": "/invitations/",
     "teams": "/teams/",
     "playbooks": "/playbooks/",
+    "webhooks": "/webhooks/",
 }
 """Where the page of a record is, by the kind of record."""
 THROUGH_ONE = frozenset({Via.IMPERSONATION.value, Via.TOKEN.value})

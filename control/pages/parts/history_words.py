@@ -139,6 +139,8 @@ def field_labels(locale: str) -> Mapping[str, str]:
         "post_logout_redirect_uris": _("Addresses after logout"),
         "handoff_uri": _("Hand-off address"),
         "backchannel_logout_uri": _("Logout notice address"),
+        "signals_uri": _("Security events address"),
+        "signals_token": _("Security events token"),
         "first_party": _("First party"),
         "exchanges": _("Exchanges tokens"),
         "scopes": _("Scopes"),
