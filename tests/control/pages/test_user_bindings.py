@@ -67,7 +67,7 @@ async def test_pia_binds_herself_to_dan(panel: Panel) -> None:
 async def test_the_users_list_says_whom_pia_is_bound_to(panel: Panel) -> None:
     await bind(panel.store, panel.cast, "Pia", "Dairy", "101", panel.clock.now)
     pia = await panel.visit("Pia", "/users")
-    assert "Dan Dale ext 101 at Dairy Bind me" in words(pia.shown)
+    assert "Dan Dale (User Bindings of Pia Pine) ext 101 at Dairy" in words(pia.shown)
 
 
 async def test_olaf_cannot_bind_to_zoe(panel: Panel) -> None:
