@@ -228,7 +228,8 @@ async def test_nobody_signs_in_is_bound_or_stands_in_as_a_program(panel: Panel) 
         line = panel.cast.extension("Bakery", "201").id
         found = await fetch_facts(session, Act.BIND, account.membership_id, extension_id=line)
         bound = judge(found.facts) if found else None
-        assert bound is not None and bound.rule == "permission"
+        assert bound is not None
+        assert bound.rule == "permission"
     async with house_work(panel.store, now) as session:
         user = (await session.scalars(sa.select(User).where(User.service))).one()
         assert (user.password_hash, user.email.endswith(".invalid")) == (None, True)
