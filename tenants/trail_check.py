@@ -1,6 +1,6 @@
 """The sealed trail held against itself: what each entry says, its bytes, their hash, and what was signed of all."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +91,7 @@ async def _notes_between(connection: AsyncConnection, after: int, to: int) -> di
     return {row.size: row for row in await connection.execute(asked)}
 
 
-def _require_leaf(row: Mapping[str, Any], frontier: Frontier) -> None:
+def _require_leaf(row: sa.RowMapping, frontier: Frontier) -> None:
     """The next number, an entry that says what its bytes say, and their hash."""
     if row["number"] != frontier.size:
         raise NotAsSealed(f"Leaf {frontier.size} is missing.")
@@ -103,7 +103,7 @@ def _require_leaf(row: Mapping[str, Any], frontier: Frontier) -> None:
     frontier.append(row["hash"])
 
 
-def _require_as_written(row: Mapping[str, Any]) -> None:
+def _require_as_written(row: sa.RowMapping) -> None:
     if canonical({column.name: row[column.name] for column in ENTRIES.c}) != row["leaf"]:
         raise NotAsSealed(f"Entry {row['id']} was changed: it is not what its bytes say.")
 
