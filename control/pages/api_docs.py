@@ -16,6 +16,8 @@ from control.shell import page
 from control.speech import speech
 from control.visitor import Visitor
 
+FIRST_REQUEST = 'curl -H "Authorization: Bearer understudy_…" %s/api/v1/me'
+
 
 @get("/api-docs", may=ANYONE, outlives=False, include_in_schema=False)
 async def api_docs(request: Request[Visitor, Any, Any]) -> Response[Any]:
@@ -27,7 +29,7 @@ async def api_docs(request: Request[Visitor, Any, Any]) -> Response[Any]:
         title=speech(request)("The API"),
         reference=reference,
         content=content,
-        address=request.app.state.house.settings.public_url,
+        first_request=FIRST_REQUEST % request.app.state.house.settings.public_url,
     )
 
 
