@@ -323,3 +323,14 @@ async def test_an_address_that_looks_like_one_of_ours_has_the_banner_too(pages: 
     olaf = await pages.visit("Olaf")
     await become(olaf, pages, "Bea", at="Bakery")
     assert 'data-stand-in="impersonation"' in await olaf.get(path, status=404)
+
+
+async def test_c25_under_a_flood_of_failed_sign_ins_stop_is_recorded(pages: House) -> None:
+    """A stranger at Olaf's own network and address fails until the door is shut: Stop asks nobody's password."""
+    olaf = await pages.visit("Olaf")
+    await become(olaf, pages, "Bea", at="Bakery")
+    stranger = pages.panel.stranger()
+    refused = [(await stranger.sign_in("olaf@oak.example", "wrong")).status_code for _ in range(12)]
+    assert refused[-1] == 429
+    await olaf.post("/impersonations/stop", at="/home")
+    assert [entry.details.get("cause") for entry in await told(pages)] == [None, "stopped"]
