@@ -89,7 +89,7 @@ def reach(facts: Facts) -> Refused | None:
 
 
 def permission(facts: Facts) -> Refused | None:
-    """The actor's role has no such act there, or one of the two is a program: it is nobody to be, and has no browser."""
+    """The actor's role has no such act there, or one of the two is a program: nobody to be, and without a browser."""
     if (facts.subject is not None and facts.subject.service) or (facts.actor.service and facts.act is Act.BIND):
         return Refused("permission", 403, "A service account is a program: nobody stands in for it or is bound by it.")
     role = facts.actor.role

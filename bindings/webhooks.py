@@ -165,7 +165,8 @@ class Webhook(Record, Audited):
         if self.disabled_at is not None:
             raise Conflict("This webhook is disabled already.")
         self.disabled_at = now
-        record(session, Verb.WEBHOOK_DISABLED, self, **({"cause": cause} if cause else {}))
+        details: dict[str, Any] = {"cause": cause} if cause else {}
+        record(session, Verb.WEBHOOK_DISABLED, self, **details)
         await session.flush()
         await WebhookDelivery.give_up_all(session, self.id, now)
 

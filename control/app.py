@@ -121,10 +121,11 @@ def _lead_strays(app: Litestar, answered: ASGIApp) -> ASGIApp:
 
     async def led(scope: Scope, receive: Receive, send: Send) -> None:
         # A program is told in its own words, by where it asked.
-        program = scope["path"].startswith(("/api/", "/scim/"))
-        if scope["type"] == ScopeType.HTTP and scope["method"] in {"GET", "HEAD"} and not program:
+        path, method = scope["path"], scope.get("method")
+        program = path.startswith(("/api/", "/scim/"))
+        if scope["type"] == ScopeType.HTTP and method in {"GET", "HEAD"} and not program:
             try:
-                app.asgi_router.handle_routing(path=normalize_path(scope["path"]), method=scope["method"])
+                app.asgi_router.handle_routing(path=normalize_path(path), method=method)
             except NotFoundException:
                 scope["path"] = NOWHERE
             except HTTPException:

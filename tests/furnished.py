@@ -27,8 +27,8 @@ from tenants.recordings import Recording
 from tenants.roles import Role
 from tenants.seats import SeatLimit
 from tenants.second_factors import RecoveryCode, Totp
-from tenants.store import Store
 from tenants.service_accounts import ServiceAccount
+from tenants.store import Store
 from tenants.trail import record
 from tenants.tree import Scope, Tenant
 from tenants.verbs import Verb

@@ -106,9 +106,7 @@ async def create_key(email: str, where: str | None, days: int, scopes: Sequence[
     return key
 
 
-async def _provision(
-    session: AsyncSession, email: str, where: str | None, days: int, name: str, now: datetime
-) -> str:
+async def _provision(session: AsyncSession, email: str, where: str | None, days: int, name: str, now: datetime) -> str:
     """A key for the people of one company, by an admin there or, the nearest first, above it."""
     if where is None:
         tenant = await find_tenant(session, (await _one_identity(session, email, None)).tenant_id)
