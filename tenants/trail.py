@@ -308,7 +308,7 @@ def next_ids(connection: sa.Connection, table: str, count: int) -> list[int]:
         taken = sa.text("SELECT nextval(CAST(:sequence AS regclass)) FROM generate_series(1, :count)")
         return sorted(connection.execute(taken, {"sequence": f"{table}_id_seq", "count": count}).scalars())
     places = [(table, "id"), *PROMISED.get(table, ())]
-    greatest = (sa.select(sa.func.max(sa.column(name))).select_from(sa.table(other)) for other, name in places)
+    greatest = [sa.select(sa.func.max(sa.column(name, Number))).select_from(sa.table(other)) for other, name in places]
     last = max(connection.execute(each).scalar_one() or 0 for each in greatest)
     return list(range(last + 1, last + 1 + count))
 
