@@ -32,7 +32,7 @@ MOST = 50
 Asked = Request[Visitor, Any, Any]
 
 
-@get(PLACE, may=MANAGE, outlives=False, include_in_schema=False)
+@get(PLACE, may=MANAGE, outlives=True, include_in_schema=False)
 async def every(request: Asked, session: Session, tenant_id: Id) -> Template:
     """Those in use, and the form for a new one."""
     return await show(request, session, await find_tenant(session, tenant_id))
