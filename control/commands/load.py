@@ -161,7 +161,8 @@ class _Loading:
         _insert(session, User, Verb.USER_CREATED, users, nodes)
         ids = next_ids(session.connection(), Membership.__tablename__, len(nodes))
         memberships = [
-            {
+            _defaults(Membership)
+            | {
                 "id": id_,
                 "user_id": user_id,
                 "tenant_id": node.id,

@@ -39,7 +39,8 @@ async def become_at_app(page: Page, app: str, why: str = WHY) -> Page:
     async with page.context.expect_page() as opened:
         await page.locator(f"button[name=app][value={app}]").click()
     tab = await opened.value
-    await tab.wait_for_load_state()
+    # Through a page of ours that leads on: the question's own page may send no form elsewhere.
+    await tab.wait_for_url(re.compile(rf"^http://{app}\."))
     return tab
 
 

@@ -58,7 +58,7 @@ async def test_settings_that_last_are_not_changed_and_nothing_is_sent_as_them(so
     await page.goto("/users")
     await press(page, "Boris", "Become")
     await become(page, "Boris Birch")
-    for path in ("/account", "/users/new", "/invitations/new", "/apps/new"):
+    for path in ("/account", "/users/new", "/invitations/send", "/apps/new"):
         await page.goto(path)
         await expect(red(page)).to_be_visible()
         await expect(page.locator("main")).to_contain_text("Stop impersonating first")
