@@ -44,6 +44,8 @@ WAYS_OUT = frozenset(
 """Open to who only looks, too: to leave, and to answer an app."""
 MANAGING = frozenset(
     {
+        "GET /companies/{tenant_id}/webhooks",
+        "GET /webhooks/{webhook_id}",
         "GET /companies/{tenant_id}/edit",
         "POST /companies/{tenant_id}/edit",
         "GET /companies/{tenant_id}/members/{membership_id}/end",
