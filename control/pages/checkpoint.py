@@ -24,6 +24,7 @@ async def show_checkpoint(request: Request[Visitor, Any, Any]) -> Template:
         title=speech(request)("Checkpoint"),
         note=note,
         key=key,
+        commands=f"understudy trail export trail.jsonl\nunderstudy trail verify trail.jsonl --key '{key}'",
         size=int(note.splitlines()[1]) if note else 0,
         note_link=house.link("/.well-known/trail/checkpoint"),
         key_link=house.link("/.well-known/trail/key"),
