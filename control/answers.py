@@ -9,6 +9,7 @@ from litestar.exceptions import HTTPException, NotAuthorizedException
 from litestar.response import Redirect, Template
 
 from control.doors import ItIsOver
+from control.pages.parts.ended_how import ended_how
 from control.proof import FactorFirst, ProveFirst
 from control.speech import speech
 from control.visitor import Visitor
@@ -62,10 +63,11 @@ def refused(request: Request[Visitor, Any, Any], refusal: Refusal) -> Response[A
 
 def it_is_over(request: Request[Visitor, Any, Any]) -> Response[Any]:
     """The page that says how an impersonation ended, whatever was asked for: nothing was done, nobody is switched."""
-    over = request.user.over
+    over, reader = request.user.over, request.user.reader
     context = {
         **request.app.state.shell(request),
         "over": over,
+        "how": ended_how(over.ended_cause if over else None, reader.locale if reader else "en"),
         "title": speech(request)("This impersonation has ended"),
     }
     headers = {"Cache-Control": "no-store", "Vary": "Cookie"}

@@ -19,6 +19,7 @@ from bindings.rehearsal import Rehearsed, rehearse
 from control.doors import SIGNED_IN
 from control.local_path import local_path, path_of
 from control.pages.parts.cookies import let_in
+from control.pages.parts.ended_how import ended_how
 from control.pages.parts.fields import Fields, Id, number_in, read_fields
 from control.pages.parts.forms import errors_of
 from control.pages.parts.history import told
@@ -213,6 +214,7 @@ async def after(request: Request[Visitor, Any, Any], session: Session, impersona
         "impersonations/done.html",
         title=speech(request)("You were %(name)s") % {"name": stand.subject_name},
         stand=stand,
+        how=ended_how(stand.ended_cause, visitor.reader.locale if visitor.reader else "en"),
         lasted=ended_at - stand.created_at,
         changed=await told(session, visitor, changed_through(stand)),
         revealed=await told(session, visitor, revealed_through(stand)),
