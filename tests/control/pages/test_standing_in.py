@@ -334,3 +334,13 @@ async def test_c25_under_a_flood_of_failed_sign_ins_stop_is_recorded(pages: Hous
     assert refused[-1] == 429
     await olaf.post("/impersonations/stop", at="/home")
     assert [entry.details.get("cause") for entry in await told(pages)] == [None, "stopped"]
+
+
+async def test_whoever_ended_it_the_page_says_so_in_words(pages: House) -> None:
+    """Bea signs out everywhere: Olaf reads that, not the name of a rule."""
+    olaf, bea = await pages.visit("Olaf"), await pages.visit("Bea")
+    await become(olaf, pages, "Bea", at="Bakery")
+    await bea.post("/sign-out/everywhere", at="/account")
+    over = await olaf.read("/home", status=409)
+    assert "Signed out everywhere" in over
+    assert "signed_out" not in over
