@@ -16,6 +16,8 @@ from control.doors import ANYONE, BareDoor
 from control.settings import Settings
 from tenants.records import Record
 from tenants.store import Store
+from tenants.trail import Entry
+from tenants.verbs import Verb
 from tests.conftest import Template, tell
 from tests.control.scene import Rehearsal, Scene, records_named, set_scene
 from tests.intent import ABOVE, EVERYBODY, INTENT, KNOWS, NOBODY, REACH, STRANGER, Line
@@ -170,7 +172,11 @@ async def test_t9_no_get_head_or_options_changes_anything(
             if method != "GET" or route.startswith("GET "):
                 await scene.knock(name, f"{method} {path}", line, scene.places["Bakery"])
     after = await rows_of(url)
-    assert {table for table in before if before[table] != after[table]} == set()
+    changed = {table for table in before if before[table] != after[table]}
+    assert changed <= {"entries", "pending_entries"}, "what is refused or taken away is written down; nothing else"
+    verb = [column.name for column in Entry.__table__.c].index("verb")
+    told = {row[verb] for row in after["entries"][len(before["entries"]) :]}
+    assert all(each == Verb.REFUSED or str(each).endswith(".exported") for each in told), told
     await scene.client.aclose()
     await lasting.close()
     await rehearsal.close()
