@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.impersonation import Impersonation, end_all, live_ones
-from bindings.login import Because, Login
+from bindings.login import Login
+from bindings.resolving import Because
 from tenants.actor import Actor
 from tenants.reach import below
 from tenants.refusals import NotPermitted

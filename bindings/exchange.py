@@ -21,7 +21,8 @@ from bindings.handoff import seen_through
 from bindings.impersonation import TOKEN, Asked, Impersonation
 from bindings.introspection import read_access_token
 from bindings.keys import ALGORITHMS
-from bindings.login import Because, Login, Notice, begin_login
+from bindings.login import Login, begin_login
+from bindings.resolving import Because, Notice
 from bindings.standing import ACCESS, Spell, Standing, by_login, by_token
 from bindings.tokens import ACCESS_TYPE, Issuer, mint, store_tokens
 from tenants.actor import Actor, Identity, Origin

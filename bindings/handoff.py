@@ -9,18 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bindings.apps import App, origin_of
 from bindings.codes import HANDOFF, Code
 from bindings.impersonation import LONGEST, Impersonation
-from bindings.login import (
-    Asked,
-    Because,
-    Granted,
-    Notice,
-    Seen,
-    begin_login,
-    extensions_of,
-    fits,
-    licence_of,
-    seen_at,
-)
+from bindings.login import begin_login
+from bindings.resolving import Asked, Because, Granted, Notice, Seen, extensions_of, fits, licence_of, seen_at
 from tenants.actor import Actor, Identity
 from tenants.people import Membership
 from tenants.refusals import Conflict, NotPermitted

@@ -11,7 +11,7 @@ from bindings.apps import App
 from bindings.facts import Found, fetch_facts
 from bindings.guard import Act, Facts, Party, Refused, judge
 from bindings.impersonation import LONGEST, Impersonation, live_ones
-from bindings.login import Granted, Notice, Step, resolve
+from bindings.resolving import Granted, Notice, Step, resolve
 from tenants.actor import Actor, Identity
 from tenants.identities import live_identities
 from tenants.people import Membership, User

@@ -19,7 +19,8 @@ from bindings.claims import LoginFacts, Phone, StandIn
 from bindings.facts import ROW_OF_FACTS, WINDOWS, Found, found_in, parts_of_facts
 from bindings.guard import Act, judge
 from bindings.impersonation import Impersonation
-from bindings.login import LONGEST, Because
+from bindings.login import LONGEST
+from bindings.resolving import Because
 from tenants.credentials import digest
 from tenants.records import Json
 from tenants.roles import Role

@@ -7,8 +7,8 @@ from litestar.params import QueryParameter
 from msgspec import Struct
 
 from bindings.guard import Act
-from bindings.login import Granted, Seen
 from bindings.rehearsal import explain, rehearse_login
+from bindings.resolving import Granted, Seen
 from control.api.apps import known_client
 from control.api.doors import Asked, Session, acting, reads
 from control.paging import LARGEST

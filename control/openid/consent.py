@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from bindings.app_consents import AppConsent, agreed
 from bindings.apps import origin_of
-from bindings.login import Because, Granted
+from bindings.resolving import Because, Granted
 from control.openid.asking import AUTHORIZE, Asking
 from control.shell import page
 from control.speech import speech

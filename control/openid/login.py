@@ -17,17 +17,9 @@ from bindings.apps import origin_of
 from bindings.clients import Rejected
 from bindings.codes import Code
 from bindings.handoff import seen_through
-from bindings.login import (
-    Because,
-    Granted,
-    Notice,
-    as_identity,
-    begin_login,
-    last_seen_by,
-    remember_choice,
-    resolve,
-)
+from bindings.login import as_identity, begin_login, last_seen_by
 from bindings.pushed_requests import consume
+from bindings.resolving import Because, Granted, Notice, remember_choice, resolve
 from control.doors import ANYONE, SIGNED_IN
 from control.openid.asking import (
     AUTHORIZE,

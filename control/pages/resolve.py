@@ -9,7 +9,7 @@ from litestar.response import Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.apps import App, find_client
-from bindings.login import Granted, Notice, Seen, Step, resolve
+from bindings.resolving import Granted, Notice, Seen, Step, resolve
 from control.house import House
 from control.pages.parts.asked import words_in
 from control.pages.parts.fields import number_in

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.apps import App
 from bindings.binding import UNUSED, Binding, BindingApp, find_binding, live_binding, open_bindings, staleness
-from bindings.login import Granted, Login, resolve, start_login
+from bindings.login import Login, start_login
+from bindings.resolving import Granted, resolve
 from tenants.actor import Actor, Via
 from tenants.identities import live_identities
 from tenants.people import Membership, User

@@ -6,7 +6,8 @@ import sqlalchemy as sa
 
 from bindings.apps import find_client
 from bindings.codes import AUTHORIZATION, LIVES, Code, consume
-from bindings.login import Granted, resolve, start_login
+from bindings.login import start_login
+from bindings.resolving import Granted, resolve
 from tenants.credentials import digest
 from tenants.sign_in import SignIn
 from tenants.store import Store

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from bindings.binding import Binding
 from bindings.ending_all import end_by_hand, live_into, live_of, stop_the_world, what_the_world_holds
 from bindings.impersonation import Impersonation, goes_on
-from bindings.login import Because, Login
+from bindings.login import Login
+from bindings.resolving import Because
 from tenants.refusals import NotPermitted
 from tenants.store import Store
 from tenants.trail import Entry

@@ -12,7 +12,8 @@ from bindings.apps import App
 from bindings.facts import fetch_facts
 from bindings.guard import Act, judge
 from bindings.impersonation import Impersonation
-from bindings.login import Because, Granted, Login, Seen, start_login
+from bindings.login import Login, start_login
+from bindings.resolving import Because, Granted, Seen
 from tenants.api_keys import ApiKey
 from tenants.people import User, find_membership, find_user
 from tenants.sign_in import SignIn

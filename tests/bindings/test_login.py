@@ -9,18 +9,8 @@ import sqlalchemy as sa
 
 from bindings.apps import App
 from bindings.binding import Binding
-from bindings.login import (
-    Because,
-    Granted,
-    Login,
-    Notice,
-    Step,
-    end_logins_of,
-    last_seen_by,
-    remember_choice,
-    resolve,
-    start_login,
-)
+from bindings.login import Login, end_logins_of, last_seen_by, start_login
+from bindings.resolving import Because, Granted, Notice, Step, remember_choice, resolve
 from tenants.actor import Actor
 from tenants.people import Membership, User
 from tenants.phones import Extension, Licence, PhoneSystem, Product

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from bindings.apps import App
 from bindings.binding import Binding
 from bindings.keys import KeyRing, read_header
-from bindings.login import Granted, Login, end_logins_of, resolve, start_login
+from bindings.login import Login, end_logins_of, start_login
 from bindings.logout_tokens import (
     EVENT,
     LEASE,
@@ -25,6 +25,7 @@ from bindings.logout_tokens import (
     take,
     untold,
 )
+from bindings.resolving import Granted, resolve
 from bindings.tokens import Issuer
 from tenants.sign_in import SignIn
 from tenants.store import Store

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from bindings.apps import App
 from bindings.binding import Binding
 from bindings.impersonation import Impersonation
-from bindings.login import Because, Granted, Login, Seen, start_login
+from bindings.login import Login, start_login
 from bindings.moving import CAUSE, CUTTINGS, RELATIONS, Fate, Move, move_tenant, what_moves
+from bindings.resolving import Because, Granted, Seen
 from tenants.api_keys import ApiKey
 from tenants.email_changes import EmailChange
 from tenants.identities import live_identities

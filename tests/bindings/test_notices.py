@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from bindings.apps import App
 from bindings.binding import live_binding
-from bindings.login import Granted, begin_login, resolve
+from bindings.login import begin_login
 from bindings.notices import GATHERED, QUIET, AccessNotice, any_untold, take_untold
 from bindings.proposal import accept, propose
+from bindings.resolving import Granted, resolve
 from tenants.actor import Via
 from tenants.people import User
 from tenants.phones import find_extension

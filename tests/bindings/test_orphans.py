@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bindings import endings
 from bindings.apps import App
 from bindings.binding import find_binding, live_binding, staleness
-from bindings.login import Granted, Notice, resolve
 from bindings.orphans import KINDS, how_many, mend, some_of
+from bindings.resolving import Granted, Notice, resolve
 from tenants.invitations import Invitation
 from tenants.numbers import InboundNumber
 from tenants.people import Membership, User

@@ -7,8 +7,8 @@ import pytest
 from bindings.apps import App
 from bindings.binding import Binding, live_binding, open_bindings
 from bindings.guard import Refused
-from bindings.login import Granted, Notice, resolve
 from bindings.proposal import accept, decline, propose, waiting_for
+from bindings.resolving import Granted, Notice, resolve
 from tenants.people import Membership, User
 from tenants.phones import find_extension
 from tenants.refusals import Conflict, Invalid, NotPermitted, OutOfReach

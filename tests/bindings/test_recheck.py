@@ -13,11 +13,12 @@ from bindings.consenting import revoke_consent
 from bindings.endings import discard_membership, suspend_tenant
 from bindings.guard import Refused
 from bindings.impersonation import Asked, Impersonation
-from bindings.login import Because, Granted, Login, Seen, resolve, start_login
+from bindings.login import Login, start_login
 from bindings.moving import CAUSE, move_tenant, what_moves
 from bindings.reaping import ask_again, reap
 from bindings.recheck import recheck
 from bindings.resets import reset_access
+from bindings.resolving import Because, Granted, Seen, resolve
 from bindings.role_change import change_role
 from tenants.consents import Consent
 from tenants.people import Membership, User, find_membership

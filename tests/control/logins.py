@@ -1,7 +1,8 @@
 """Somebody of the cast logs in to an app, as whomever they are bound to."""
 
 from bindings.apps import App
-from bindings.login import Granted, resolve, start_login
+from bindings.login import start_login
+from bindings.resolving import Granted, resolve
 from tenants.sign_in import SignIn
 from tests.cast import ORIGIN, house_work, work_as
 from tests.control.visits import House

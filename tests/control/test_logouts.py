@@ -15,8 +15,9 @@ from bindings.apps import App
 from bindings.handoff import hand_off
 from bindings.impersonation import find_impersonation
 from bindings.keys import KeyRing
-from bindings.login import Granted, Login, end_logins_of, resolve, start_login
+from bindings.login import Login, end_logins_of, start_login
 from bindings.logout_tokens import LEASE, LOGOUT_TYPE, PAUSES
+from bindings.resolving import Granted, resolve
 from control import logouts
 from control.house import House
 from control.logouts import AT_ONE_APP, Teller, telling

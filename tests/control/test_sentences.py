@@ -6,7 +6,7 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 
-from bindings.login import Step
+from bindings.resolving import Step
 from control.shell import NAV
 from control.words import PSEUDO, stretch, words
 from tenants.people import User

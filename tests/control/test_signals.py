@@ -8,8 +8,9 @@ import pytest
 
 from bindings.apps import App
 from bindings.keys import KeyRing, read_header
-from bindings.login import Granted, Login, end_logins_of, resolve, start_login
+from bindings.login import Login, end_logins_of, start_login
 from bindings.logout_tokens import PAUSES
+from bindings.resolving import Granted, resolve
 from bindings.signals import EVENT, SET_TYPE, ask_for_signals
 from control.house import House
 from control.logouts import Teller

@@ -12,7 +12,8 @@ from sqlalchemy.orm import aliased, joinedload, selectinload
 from bindings.apps import App
 from bindings.binding import Binding
 from bindings.impersonation import Impersonation
-from bindings.login import Granted, Login, remember_choice, resolve, start_login
+from bindings.login import Login, start_login
+from bindings.resolving import Granted, remember_choice, resolve
 from tenants.api_keys import ApiKey
 from tenants.fence import FencedSession
 from tenants.idempotency import Answer
