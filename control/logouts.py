@@ -1,131 +1,79 @@
-"""Logouts: a task of each serving process that tells apps that a login of theirs has ended.
+"""Logouts: the outbox that tells apps that a login of theirs has ended.
 
 It looks for logins that have ended, by whatever cause, and posts a logout token to their apps (OpenID Connect
-Back-Channel Logout 1.0 section 2.5), a security event (bindings/signals.py), or both. They are taken first and posted
-after: of several processes one gets a login, and if it dies the login is due again when its lease is over, so an app
-may be told twice and is never left out. No transaction is open while an app is waited for, and an app that does not
-answer holds up nobody but itself.
+Back-Channel Logout 1.0 section 2.5), a security event (bindings/signals.py), or both.
 """
 
 import asyncio
-import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-
-import structlog
+from typing import Any
 
 from bindings.keys import KeyRing
-from bindings.logout_tokens import UNREGISTERED, Due, logout_token, note, take, untold
+from bindings.logout_tokens import UNREGISTERED, Due, Outcome, logout_token, note, take, untold
 from bindings.signals import headers, session_revoked
 from bindings.tokens import Issuer
 from control import metrics
 from control.house import House
 from control.outbound import Answer, NotDelivered, Outbound
+from control.outbox import AT_ONCE, Posts
 
-POLL = 0.25
-"""Seconds between two looks: one query that a small index answers."""
-AT_ONCE = 32
-"""Posts on their way at the same time,"""
 AT_ONE_APP = 4
-"""to one app, and one alone to an app that did not answer the last time."""
-FAREWELL = 6.0
-"""Seconds that posts on their way get when the process ends: longer than any of them lasts."""
+"""Posts to one app at the same time, and one alone to an app that did not answer the last time."""
 ACKNOWLEDGED = (200, 204)
 ACCEPTED = (202,)
 """How a security event is taken (RFC 8935 section 2.2)."""
 
-log = structlog.get_logger()
 
-
-class Teller:
+class Teller(Posts[Due]):
     """Tells the apps of one house."""
 
+    name = "logouts"
+    poll = 0.25
+    """One query that a small index answers."""
+
     def __init__(self, house: House, outbound: Outbound) -> None:
-        self.house = house
+        super().__init__(house, metrics.count_logout)
         self._outbound = outbound
         self._issuer = Issuer(house.settings.public_url, house.store, KeyRing(house.store, house.settings.secret_key))
-        self._under_way: dict[asyncio.Task[None], int] = {}
         self._silent: set[int] = set()
         """Apps that did not take the last one."""
-        self._woken = asyncio.Event()
-        self._ending = False
 
-    async def run(self) -> None:
-        """Tell until told to stop. Whatever goes wrong is logged, and looked at again a little later."""
-        while not self._ending:
-            self._woken.clear()
-            try:
-                await self.look(self.house.clock())
-            except Exception:
-                log.exception("logouts")
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), POLL)
-
-    def stop(self) -> None:
-        """Take no more."""
-        self._ending = True
-        self._woken.set()
-
-    async def look(self, now: datetime) -> int:
-        """Send off what is due at `now`, as far as there is room; returns how many."""
-        taken = await self._take(now)
-        for due in taken:
-            task = asyncio.create_task(self._tell(due))
-            self._under_way[task] = due.app_id
-            task.add_done_callback(self._done)
-        return len(taken)
-
-    async def arrive(self, within: float | None = None) -> None:
-        """Wait for those that are on their way; after so many seconds they are called back."""
-        if not self._under_way:
-            return
-        _, unfinished = await asyncio.wait(self._under_way, timeout=within)
-        for each in unfinished:
-            each.cancel()
-        await asyncio.gather(*unfinished, return_exceptions=True)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        # There is room again, which may be what something else waits for.
-        del self._under_way[task]
-        self._woken.set()
-
-    async def _take(self, now: datetime) -> Sequence[Due]:
-        room = AT_ONCE - len(self._under_way)
-        if room <= 0:
-            return ()
-        at_apps = Counter(self._under_way.values())
-        busy = [app_id for app_id, count in at_apps.items() if count >= self._most_at(app_id)]
+    async def take(self, now: datetime, room: int, busy: Counter[int]) -> Sequence[Due]:
+        """Logins that have ended, a few of each app."""
+        full = [app_id for app_id, count in busy.items() if count >= self._most_at(app_id)]
         async with self.house.store.hot.connect() as connection:
-            found = await untold(connection, now, busy, 4 * AT_ONCE)
+            found = await untold(connection, now, full, 4 * AT_ONCE)
         chosen: list[str] = []
         for sid, app_id in found:
-            if len(chosen) < room and at_apps[app_id] < self._most_at(app_id):
-                at_apps[app_id] += 1
+            if len(chosen) < room and busy[app_id] < self._most_at(app_id):
+                busy[app_id] += 1
                 chosen.append(sid)
         if not chosen:
             return ()
         async with self.house.store.writer.begin() as connection:
             return await take(connection, chosen, now)
 
+    async def send(self, due: Due) -> tuple[Outcome, str | None]:
+        """Tell its app, and write down how that went."""
+        trouble = await self._post(due)
+        (self._silent.discard if trouble is None else self._silent.add)(due.app_id)
+        now = self.house.clock()
+        async with self.house.store.writer.begin() as connection:
+            return await note(connection, due, trouble, now), trouble
+
+    def receiver(self, due: Due) -> int:
+        """The app."""
+        return due.app_id
+
+    def about(self, due: Due) -> Mapping[str, Any]:
+        """Which app, and how often."""
+        return {"app": due.client_id, "tries": due.tries}
+
     def _most_at(self, app_id: int) -> int:
         return 1 if app_id in self._silent else AT_ONE_APP
-
-    async def _tell(self, due: Due) -> None:
-        """One try, and what became of it."""
-        try:
-            trouble = await self._post(due)
-            (self._silent.discard if trouble is None else self._silent.add)(due.app_id)
-            now = self.house.clock()
-            async with self.house.store.writer.begin() as connection:
-                outcome = await note(connection, due, trouble, now)
-        except Exception:
-            # The lease runs out, and it is tried again.
-            log.exception("logout", app=due.client_id, tries=due.tries)
-            return
-        metrics.count_logout(outcome.value)
-        log.info("logout", app=due.client_id, outcome=outcome.value, tries=due.tries, error=trouble)
 
     async def _post(self, due: Due) -> str | None:
         """Tell it by each way that it asked for, none waiting for the other; returns what went wrong."""
@@ -159,11 +107,5 @@ async def _trouble(posted: Awaitable[Answer], well: Collection[int]) -> str | No
 @asynccontextmanager
 async def telling(house: House) -> AsyncIterator[None]:
     """Apps are told as long as this is open."""
-    teller = Teller(house, Outbound(loopback=house.settings.on_this_machine))
-    task = asyncio.create_task(teller.run(), name="logouts")
-    try:
+    async with Teller(house, Outbound(loopback=house.settings.on_this_machine)).running():
         yield
-    finally:
-        teller.stop()
-        await asyncio.gather(task, return_exceptions=True)
-        await teller.arrive(FAREWELL)

@@ -1,14 +1,11 @@
-"""The sender: a task of each serving process that hands over what is due in the outbox, and no request waits for it.
+"""The sender: the outbox of letters.
 
-Letters are taken first and handed over after: of several senders one gets a letter, and if it dies the letter is due
-again when its lease is over. So none is lost. One may arrive twice, when the process or the database goes between the
-server's yes and our note of it; both then carry the same Message-ID.
+One may arrive twice, when the process or the database goes between the server's yes and our note of it; both then
+carry the same Message-ID.
 """
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -19,6 +16,7 @@ from control import metrics
 from control.house import House
 from control.mail.delivery import FOR_GOOD, OF_THE_SERVER, Carrier, Hitch, NotTaken, carrier
 from control.mail.writing import paper_for, write
+from control.outbox import Outbox
 from tenants.actor import Actor
 from tenants.letters import PAUSES, Letter
 from tenants.reach import Reach
@@ -26,37 +24,19 @@ from tenants.sealing import Sealed
 
 BATCH = 10
 """Letters of one round: all of them are handed over, or given up, within the lease."""
-POLL = 5.0
-"""Seconds between two looks, for what another process put there and for what was put off."""
-FAREWELL = 5.0
-"""Seconds that the letter in hand gets when the process ends."""
 
 log = structlog.get_logger()
 
 
-class Sender:
-    """Sends the letters of one house."""
+class Sender(Outbox):
+    """Sends the letters of one house: one after the other, over one connection."""
+
+    name = "letters"
+    poll = 5.0
+    farewell = 5.0
 
     def __init__(self, house: House) -> None:
-        self.house = house
-        self._ending = False
-
-    async def run(self) -> None:
-        """Send until told to stop. Whatever goes wrong is logged, and looked at again a little later."""
-        while not self._ending:
-            self.house.posted.clear()
-            try:
-                while await self.round(self.house.clock()) and not self._ending:
-                    pass
-            except Exception:
-                log.exception("letters")
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.house.posted.wait(), POLL)
-
-    def stop(self) -> None:
-        """Finish the letter in hand, and end."""
-        self._ending = True
-        self.house.posted.set()
+        super().__init__(house, house.posted)
 
     async def round(self, now: datetime) -> int:
         """Send what is due at `now`, at most BATCH letters; returns how many there were."""
@@ -68,13 +48,16 @@ class Sender:
         settings = self.house.settings
         async with carrier(settings.mail_server, settings.data_dir, settings.host) as carries:
             await self._send_all(letters, carries, now)
+        if letters:
+            # There may be more than those.
+            self.woken.set()
         return len(letters)
 
     async def _send_all(self, letters: Sequence[Letter], carries: Carrier, now: datetime) -> None:
         """One after the other. What is wrong with the server is not tried again with each of them."""
         away: NotTaken | None = None
         for letter in letters:
-            if self._ending:
+            if self.ending:
                 await self._give_back(letter, now)
                 continue
             trouble = self._too_late(letter, now) or away or await self._send(letter, carries, now)
@@ -126,20 +109,12 @@ class Sender:
             held = await Letter.find(session, letter.id)
             held.give_back(now)
 
-    def _work(self, now: datetime, *, writes: bool = True) -> contextlib.AbstractAsyncContextManager[AsyncSession]:
+    def _work(self, now: datetime, *, writes: bool = True) -> AbstractAsyncContextManager[AsyncSession]:
         return self.house.store.work(Actor.house("letters"), Reach.everywhere("letters"), now, writes=writes)
 
 
 @asynccontextmanager
 async def sending(house: House) -> AsyncIterator[None]:
     """Letters are sent as long as this is open."""
-    sender = Sender(house)
-    task = asyncio.create_task(sender.run(), name="letters")
-    try:
+    async with Sender(house).running():
         yield
-    finally:
-        sender.stop()
-        _, unfinished = await asyncio.wait({task}, timeout=FAREWELL)
-        for each in unfinished:
-            each.cancel()
-        await asyncio.gather(task, return_exceptions=True)
