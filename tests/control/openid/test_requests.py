@@ -75,6 +75,14 @@ async def test_scopes_that_nobody_knows_are_ignored(panel: Panel, softphone: Cli
     assert tokens.claims["email"] == "pia@pine.example"
 
 
+async def test_the_order_of_scopes_and_fields_means_nothing(panel: Panel, softphone: Client) -> None:
+    fields = reversed(softphone.fields(scope="email profile openid").items())
+    answer = await (await panel.sign_in("Pia")).get(f"/oauth/authorize?{urlencode(list(fields))}")
+    tokens = await softphone.redeem(told(answer)["code"])
+    assert set(tokens.json()["scope"].split()) == {"openid", "profile", "email"}
+    assert (await softphone.read(tokens.json()["id_token"]))["email"] == "pia@pine.example"
+
+
 async def test_claims_that_an_app_asks_for_forge_nothing(panel: Panel, softphone: Client) -> None:
     wish = '{"id_token": {"sub": {"value": "1"}, "act": {"value": {"sub": "2"}}, "sid": {"value": "mine"}}}'
     claims = (await softphone.log_in(await panel.sign_in("Pia"), claims=wish, act="1", sid="mine", sub="1")).claims
