@@ -105,6 +105,8 @@ def test_the_bar_of_an_impersonation_names_both_and_has_the_way_out() -> None:
     assert 'name="_acting" value="12"' in bar
     assert "<title>(as Dan Dale) 2" in html
     assert html.count('action="/impersonation/stop"') == 2  # in the bar and in the account menu
+    assert 'href="/account"' not in html, "their account is not opened to who stands in"
+    assert 'action="/account/theme"' not in html
 
 
 def test_the_bar_of_a_binding_says_whom_the_apps_see() -> None:
