@@ -32,6 +32,8 @@ class Code(Record):
     scope: Mapped[str] = mapped_column(sa.String(200))
     nonce: Mapped[str | None] = mapped_column(sa.String(512))
     code_challenge: Mapped[str] = mapped_column(sa.String(128))
+    dpop_jkt: Mapped[str | None] = mapped_column(sa.String(64), default=None)
+    """The thumbprint of the key that alone redeems it, where the app named one (RFC 9449 section 10)."""
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     consumed_at: Mapped[datetime | None]
@@ -47,6 +49,7 @@ class Code(Record):
         code_challenge: str,
         now: datetime,
         purpose: str = AUTHORIZATION,
+        dpop_jkt: str | None = None,
     ) -> tuple["Code", str]:
         """A code for this login, with its secret; only the hash is stored."""
         secret = new_secret()
@@ -59,6 +62,7 @@ class Code(Record):
             "scope": login.scope,
             "nonce": nonce,
             "code_challenge": code_challenge,
+            "dpop_jkt": dpop_jkt,
             "created_at": now,
             "expires_at": now + LIVES,
         }

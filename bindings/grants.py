@@ -17,8 +17,8 @@ from bindings.clients import Credentials, Rejected, confidential
 from bindings.codes import AUTHORIZATION, HANDOFF, consume
 from bindings.impersonation import Impersonation
 from bindings.logout import end_login
-from bindings.oauth import check_redemption, scope_within
-from bindings.standing import REFRESH, Client, Held, Spell, Standing, by_code, by_token
+from bindings.oauth import check_redemption, require_no_resource, scope_within
+from bindings.standing import REFRESH, Client, Held, Issued, Spell, Standing, by_code, by_token
 from bindings.tokens import Issuer, consume_refresh, mint, revoke_token, store_tokens
 from tenants.actor import Origin
 from tenants.credentials import digest
@@ -43,6 +43,7 @@ async def redeem(
     secret = fields.get("code")
     if secret is None:
         raise Rejected("invalid_request", "The code is missing.")
+    require_no_resource(fields)
     async with issuer.store.hot.connect() as connection:
         found = await by_code(connection, credentials.client_id, AUTHORIZATION, digest(secret), now)
     standing = credentials.prove(found)
@@ -55,8 +56,9 @@ async def redeem(
         raise _no_such_code()
     try:
         check_redemption(standing.client, issued, fields)
+        _require_named_key(credentials, issued)
     except Rejected:
-        # Whoever guesses at the verifier gets one guess.
+        # Whoever guesses at the verifier, or has the code and not the key, gets one guess.
         await _burn(issuer, secret, standing, now)
         raise
     await _require_holding(issuer, spell, now, origin)
@@ -123,6 +125,7 @@ async def refresh(
     secret = fields.get("refresh_token")
     if secret is None:
         raise Rejected("invalid_request", "The refresh_token is missing.")
+    require_no_resource(fields)
     standing = credentials.prove(await _held(issuer, credentials, secret, now))
     held, spell = standing.held, standing.spell
     if held is None or spell is None or spell.stand is not None:
@@ -182,6 +185,16 @@ def _require_key(credentials: Credentials, client: Client, held: Held) -> None:
         raise Rejected("invalid_dpop_proof", "This refresh token is bound to a key: send a DPoP proof.")
     if not confidential(client) and credentials.jkt != held.jkt:
         raise Rejected("invalid_grant", "This refresh token is bound to another key.")
+
+
+def _require_named_key(credentials: Credentials, issued: Issued) -> None:
+    """A code that was asked for with a key is for its holder alone (RFC 9449 section 10)."""
+    if issued.dpop_jkt is None:
+        return
+    if credentials.jkt is None:
+        raise Rejected("invalid_dpop_proof", "This code was asked for with a key: send a DPoP proof of it.")
+    if credentials.jkt != issued.dpop_jkt:
+        raise Rejected("invalid_grant", "This code was asked for with another key.")
 
 
 async def _require_holding(issuer: Issuer, spell: Spell, now: datetime, origin: Origin) -> None:

@@ -4,6 +4,7 @@ It is handed what was fetched and answers yes or no: no database, no framework a
 thread and cannot store anything. Its documented select-then-delete of codes is not used: `codes.consume` decides.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -19,9 +20,13 @@ from bindings.standing import Client, Issued
 
 SCOPES = ("openid", "profile", "email")
 PROMPTS = frozenset({"none", "login", "select_account", "consent"})
+QUERY, FORM_POST = "query", "form_post"
+RESPONSE_MODES = (QUERY, FORM_POST)
+"""How an app is answered: by its address, or by a form that is posted there. In no fragment: there is no implicit."""
 LONGEST_NONCE = 512
 CHALLENGE = 43
 """Characters of a base64url SHA-256: what S256 comes to."""
+THUMBPRINT = re.compile(rf"[A-Za-z0-9_-]{{{CHALLENGE}}}")
 _HERE = "https://understudy.invalid/"
 """Authlib insists on https request addresses; the one in use is the issuer's and never looked at here."""
 
@@ -37,6 +42,10 @@ class AuthorizationRequest:
     code_challenge: str
     prompts: frozenset[str]
     max_age: int | None
+    by_form: bool = False
+    """`response_mode=form_post`: the answer is posted to the app, and stands in no address."""
+    dpop_jkt: str | None = None
+    """The thumbprint of the key that alone may redeem the code (RFC 9449 section 10)."""
 
     @property
     def silent(self) -> bool:
@@ -47,9 +56,17 @@ class AuthorizationRequest:
 class RejectedRequest(Rejected):
     """An authorization request that will not do. `redirect_uri` is where the app may be told; None: nowhere."""
 
-    def __init__(self, error: str, sentence: str, redirect_uri: str | None = None, state: str | None = None) -> None:
+    def __init__(
+        self,
+        error: str,
+        sentence: str,
+        redirect_uri: str | None = None,
+        state: str | None = None,
+        *,
+        by_form: bool = False,
+    ) -> None:
         super().__init__(error, sentence)
-        self.redirect_uri, self.state = redirect_uri, state
+        self.redirect_uri, self.state, self.by_form = redirect_uri, state, by_form
 
 
 class _Asker(ClientMixin):  # type: ignore[misc]
@@ -134,7 +151,7 @@ class _Judge(AuthorizationServer):  # type: ignore[misc]
 
 def check_authorization(app: App, fields: Mapping[str, str]) -> AuthorizationRequest:
     """The checks of an authorization request, in reading order. Raises RejectedRequest."""
-    redirect_uri, state = fields.get("redirect_uri", ""), fields.get("state")
+    redirect_uri, state, by_form = fields.get("redirect_uri", ""), fields.get("state"), _by_form(fields)
     # Before anything else: whoever cannot prove the address is shown a page, never sent anywhere.
     if not redirect_uri or not app.accepts(redirect_uri):
         raise RejectedRequest("invalid_request", f"{app.name} did not register the address it wants to return to.")
@@ -142,6 +159,7 @@ def check_authorization(app: App, fields: Mapping[str, str]) -> AuthorizationReq
     try:
         grant = judge.get_consent_grant(_Request("GET", fields))
         scope = str(grant.request.scope)
+        _require_offered(fields)
         return AuthorizationRequest(
             redirect_uri=redirect_uri,
             state=state,
@@ -150,14 +168,17 @@ def check_authorization(app: App, fields: Mapping[str, str]) -> AuthorizationReq
             code_challenge=_challenge(fields),
             prompts=_prompts(fields.get("prompt", "")),
             max_age=_max_age(fields.get("max_age")),
+            by_form=by_form,
+            dpop_jkt=_thumbprint(fields.get("dpop_jkt")),
         )
     except OAuth2Error as error:
-        raise RejectedRequest(*_words(error), redirect_uri, state) from None
+        raise RejectedRequest(*_words(error), redirect_uri, state, by_form=by_form) from None
     except Rejected as rejected:
-        raise RejectedRequest(rejected.error, rejected.sentence, redirect_uri, state) from None
+        raise RejectedRequest(rejected.error, rejected.sentence, redirect_uri, state, by_form=by_form) from None
     except ValueError:
         # Authlib refuses to repeat some characters in its own error, by an error of another kind.
-        raise RejectedRequest("invalid_request", "The request cannot be read.", redirect_uri, state) from None
+        said = "The request cannot be read."
+        raise RejectedRequest("invalid_request", said, redirect_uri, state, by_form=by_form) from None
 
 
 def check_redemption(client: Client, issued: Issued, fields: Mapping[str, str]) -> None:
@@ -181,18 +202,44 @@ def _refuse(sentence: str, error: str = "invalid_request") -> NoReturn:
     raise Rejected(error, sentence)
 
 
-def _challenge(fields: Mapping[str, str]) -> str:
-    """S256 alone: `plain`, and leaving the method out, which means plain, are refused."""
+def _require_offered(fields: Mapping[str, str]) -> None:
+    """What is not offered is refused by name rather than passed over."""
     for name in ("request", "request_uri"):
         if name in fields:
             _refuse(f"{name} is not supported.", f"{name}_not_supported")
-    if fields.get("response_mode", "query") != "query":
-        _refuse("The only response_mode is query.")
+    if fields.get("response_mode", QUERY) not in RESPONSE_MODES:
+        _refuse(f"A response_mode is one of {', '.join(RESPONSE_MODES)}.")
+    if fields.get("response_mode") == FORM_POST and not _by_form(fields):
+        _refuse("Nothing can be posted to an address of an app's own scheme: leave response_mode out.")
+    require_no_resource(fields)
+
+
+def require_no_resource(fields: Mapping[str, str]) -> None:
+    """The tokens of an app are for the app itself, and for userinfo (RFC 8707 section 2). Raises Rejected."""
+    if "resource" in fields:
+        _refuse("An app's tokens are for the app itself: leave resource out.", "invalid_target")
+
+
+def _challenge(fields: Mapping[str, str]) -> str:
+    """S256 alone: `plain`, and leaving the method out, which means plain, are refused."""
     if "code_challenge" not in fields or fields.get("code_challenge_method") != "S256":
         _refuse("PKCE with code_challenge_method=S256 is required.")
     if len(fields["code_challenge"]) != CHALLENGE:
         _refuse(f"A code_challenge of S256 has {CHALLENGE} characters.")
     return fields["code_challenge"]
+
+
+def _by_form(fields: Mapping[str, str]) -> bool:
+    """How the app is told, also of what is wrong with the rest; by its address where no form could be posted."""
+    by_web = fields.get("redirect_uri", "").startswith(("http://", "https://"))
+    return by_web and fields.get("response_mode") == FORM_POST
+
+
+def _thumbprint(text: str | None) -> str | None:
+    """The base64url SHA-256 of a key (RFC 7638), which is what a proof will be held against."""
+    if text is not None and not THUMBPRINT.fullmatch(text):
+        _refuse("A dpop_jkt is the SHA-256 thumbprint of a key.")
+    return text
 
 
 def _prompts(prompt: str) -> frozenset[str]:

@@ -110,7 +110,7 @@ _BY_CODE = _statement(
     "LEFT JOIN logins l ON l.id = k.login_id",
     "k.id AS token_id, k.scope AS token_scope, k.created_at AS token_created_at, k.expires_at AS token_expires_at, "
     "k.consumed_at AS token_consumed_at, NULL AS token_revoked_at, NULL AS token_jkt, "
-    "k.redirect_uri, k.nonce, k.code_challenge",
+    "k.redirect_uri, k.nonce, k.code_challenge, k.dpop_jkt",
     "c.client_id = :client AND c.discarded_at IS NULL",
 )
 _BY_LOGIN = _statement(
@@ -173,6 +173,8 @@ class Issued:
     redirect_uri: str
     nonce: str | None
     code_challenge: str
+    dpop_jkt: str | None = None
+    """The key that alone redeems it, where the app named one (RFC 9449 section 10)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +287,7 @@ async def by_code(
     standing = _standing(row, now)
     if standing is None or standing.held is None or row is None:
         return standing
-    return replace(standing, issued=Issued(row.redirect_uri, row.nonce, row.code_challenge))
+    return replace(standing, issued=Issued(row.redirect_uri, row.nonce, row.code_challenge, row.dpop_jkt))
 
 
 async def by_login(

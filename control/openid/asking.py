@@ -14,7 +14,8 @@ from bindings.impersonation import Impersonation
 from bindings.oauth import AuthorizationRequest, RejectedRequest, check_authorization
 from bindings.pushed_requests import PREFIX, Pushed, take_up
 from control.house import House
-from control.openid.issuer import house_of, issuer_of, with_fields
+from control.openid.answering import Answer, answer_to, send
+from control.openid.issuer import house_of, with_fields
 from control.shell import page
 from control.speech import speech
 from control.visitor import Visitor
@@ -65,10 +66,10 @@ class Asking:
         kept = {name: value for name, value in self.fields.items() if name not in without}
         return with_fields(AUTHORIZE, kept | more)
 
-    def back(self, **said: str) -> str:
-        """The app's address with an answer, which names the issuer (RFC 9207) and returns the state."""
-        state = {"state": self.asked.state} if self.asked.state is not None else {}
-        return with_fields(self.asked.redirect_uri, said | state | {"iss": issuer_of(self.request).url})
+    def back(self, **said: str) -> Answer:
+        """What the app is told, in the way that it asked for."""
+        asked = self.asked
+        return answer_to(self.request, asked.redirect_uri, asked.state, said, by_form=asked.by_form)
 
     def go(self, address: str) -> Response[Any]:
         """Lead the browser on; after a form it goes and looks."""
@@ -76,7 +77,7 @@ class Asking:
 
     def refuse(self, error: str, sentence: str) -> Response[Any]:
         """Tell the app no."""
-        return self.go(self.back(error=error, error_description=plain_ascii(sentence)))
+        return send(self.request, self.back(error=error, error_description=plain_ascii(sentence)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +140,7 @@ def rejected(request: Asked, refusal: Rejected) -> Response[Any]:
     if not isinstance(refusal, RejectedRequest) or refusal.redirect_uri is None:
         return _no_way_back(request, refusal.sentence)
     said = {"error": refusal.error, "error_description": plain_ascii(refusal.sentence)}
-    state = {"state": refusal.state} if refusal.state is not None else {}
-    issuer = {"iss": issuer_of(request).url}
-    return Redirect(with_fields(refusal.redirect_uri, said | state | issuer), status_code=302)
+    return send(request, answer_to(request, refusal.redirect_uri, refusal.state, said, by_form=refusal.by_form))
 
 
 def _no_way_back(request: Asked, sentence: str) -> Response[Any]:

@@ -7,7 +7,7 @@ from litestar import Request, Response, get
 from bindings.claims import STAND_IN_ACR
 from bindings.client_proofs import ALGORITHMS as THEIR_ALGORITHMS
 from bindings.keys import ALGORITHMS
-from bindings.oauth import PROMPTS, SCOPES
+from bindings.oauth import PROMPTS, RESPONSE_MODES, SCOPES
 from control.doors import ANYONE
 from control.openid.issuer import cross_origin, issuer_of
 from control.openid.tokens import GRANTS
@@ -33,7 +33,7 @@ async def discovery(request: Request[Visitor, Any, Any]) -> Response[dict[str, A
         "end_session_endpoint": f"{issuer}/oauth/logout",
         "scopes_supported": list(SCOPES),
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": list(RESPONSE_MODES),
         "grant_types_supported": list(GRANTS),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(ALGORITHMS),

@@ -215,6 +215,7 @@ async def _granted(
         nonce=asked.nonce,
         code_challenge=asked.code_challenge,
         now=asking.now,
+        dpop_jkt=asked.dpop_jkt,
     )
     return asking.go(asking.back(code=code))
 

@@ -7,6 +7,7 @@ from litestar import Response, post
 
 from bindings.apps import known_client
 from bindings.clients import Credentials, Rejected, no_such_client
+from bindings.dpop import bad_proof
 from bindings.oauth import check_authorization
 from bindings.pushed_requests import push
 from bindings.standing import client_of
@@ -21,7 +22,7 @@ PAR = "/oauth/par"
 @post(PAR, may=ANYONE, outlives=False, credential="none", status_code=201, include_in_schema=False)
 async def pushed(request: Asked) -> Response[Any]:
     """Check a request as the authorization endpoint would, keep it, and name it (RFC 9126 section 2)."""
-    return await by_client(request, _keep, await cross_origin(request), status=201)
+    return await by_client(request, _keep, await cross_origin(request), status=201, binds=True)
 
 
 async def _keep(request: Asked, credentials: Credentials, fields: Mapping[str, str]) -> dict[str, Any]:
@@ -34,6 +35,9 @@ async def _keep(request: Asked, credentials: Credentials, fields: Mapping[str, s
     if "request_uri" in fields:
         raise Rejected("invalid_request", "A pushed request names no other one.")
     asked = asked_by_an_app(fields) | {"client_id": app.client_id}
+    if credentials.jkt is not None and asked.setdefault("dpop_jkt", credentials.jkt) != credentials.jkt:
+        # A proof at this door binds the code as the field does (RFC 9449 section 10.1).
+        raise bad_proof("The DPoP proof is of another key than dpop_jkt names.")
     check_authorization(app, asked)
     async with store.writer.begin() as connection:
         uri, seconds = await push(connection, app.id, asked, now)

@@ -13,7 +13,7 @@ from joserfc.jwk import ECKey, OctKey
 from bindings.apps import App
 from tests.cast import house_work
 from tests.control.openid.opening import GRANT, open_as
-from tests.control.openid.story import ISSUER, VERIFIER, Client, Panel, app_of
+from tests.control.openid.story import ISSUER, VERIFIER, Client, Panel, app_of, told
 
 KEY, OTHERS = ECKey.generate_key("P-256"), ECKey.generate_key("P-256")
 TOKEN = f"{ISSUER}/oauth/token"
@@ -45,12 +45,12 @@ class Holder:
         head = {"typ": "dpop+jwt", "alg": "ES256", "jwk": key.as_dict(private=False)} | (header or {})
         return jwt.encode(head, claims, key, algorithms=[head["alg"]])
 
-    async def ask(self, proof: str | None, **form: str) -> httpx.Response:
-        """The token endpoint, with a proof or without."""
+    async def ask(self, proof: str | None, path: str = "/oauth/token", /, **form: str) -> httpx.Response:
+        """The token endpoint or another, with a proof or without."""
         if proof is not None:
             self.client.http.headers["dpop"] = proof
         try:
-            return await self.client.post("/oauth/token", **form)
+            return await self.client.post(path, **form)
         finally:
             self.client.http.headers.pop("dpop", None)
 
@@ -203,6 +203,35 @@ async def test_an_app_may_have_all_its_tokens_bound(panel: Panel, holder: Holder
     without = await holder.redeem(code, None)
     assert (without.status_code, without.json()["error"]) == (400, "invalid_dpop_proof")
     assert (await holder.redeem(code, holder.proof())).json()["token_type"] == "DPoP"
+
+
+async def test_a_code_that_was_asked_for_with_a_key_is_for_its_holder_alone(panel: Panel, holder: Holder) -> None:
+    pia = await panel.sign_in("Pia")
+    for proof, error in ((None, "invalid_dpop_proof"), (holder.proof(key=OTHERS), "invalid_grant")):
+        code = await holder.client.code(pia, dpop_jkt=KEY.thumbprint())
+        assert (await holder.redeem(code, proof)).json()["error"] == error
+        # Whoever has the code and not the key gets one guess.
+        assert (await holder.redeem(code, holder.proof())).json()["error"] == "invalid_grant"
+    code = await holder.client.code(pia, dpop_jkt=KEY.thumbprint())
+    assert (await holder.redeem(code, holder.proof())).json()["token_type"] == "DPoP"
+    for wrong in ("x", "x" * 44, "é" * 43):
+        assert told(await holder.client.ask(pia, dpop_jkt=wrong))["error"] == "invalid_request"
+
+
+async def test_a_proof_at_the_door_for_pushed_requests_names_the_key(panel: Panel, holder: Holder) -> None:
+    async def push(proof: str | None, **more: str) -> httpx.Response:
+        fields = {name: value for name, value in holder.client.fields(**more).items() if name != "client_id"}
+        return await holder.ask(proof, "/oauth/par", **fields)
+
+    here, pia = f"{ISSUER}/oauth/par", await panel.sign_in("Pia")
+    for more in ({}, {"dpop_jkt": KEY.thumbprint()}):
+        pushed = await push(holder.proof(here), **more)
+        asked = {"client_id": "softphone", "request_uri": pushed.json()["request_uri"]}
+        code = told(await pia.get("/oauth/authorize", params=asked))["code"]
+        assert (await holder.redeem(code, holder.proof(key=OTHERS))).json()["error"] == "invalid_grant"
+    for proof in (holder.proof(), holder.proof(here, "GET"), holder.proof(here, key=OTHERS)):
+        answer = await push(proof, dpop_jkt=KEY.thumbprint())
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_dpop_proof")
 
 
 async def test_what_a_hand_off_opens_is_bound_too(panel: Panel, holder: Holder) -> None:

@@ -11,6 +11,7 @@ async def test_discovery_names_only_what_is_there(panel: Panel) -> None:
     assert known["issuer"] == ISSUER
     assert known["code_challenge_methods_supported"] == ["S256"]
     assert known["response_types_supported"] == ["code"]
+    assert known["response_modes_supported"] == ["query", "form_post"]
     assert set(known["grant_types_supported"]) == {
         "authorization_code",
         "refresh_token",

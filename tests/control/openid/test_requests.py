@@ -35,6 +35,8 @@ WRONG: list[tuple[dict[str, str | None], str]] = [
     ({"code_challenge": "short"}, "invalid_request"),
     ({"code_challenge": "a" * 44}, "invalid_request"),
     ({"response_mode": "fragment"}, "invalid_request"),
+    ({"response_mode": "web_message"}, "invalid_request"),
+    ({"resource": "https://api.example/"}, "invalid_target"),
     ({"request": "eyJhbGciOiJub25lIn0.e30."}, "request_not_supported"),
     ({"request_uri": "https://evil.example/"}, "request_uri_not_supported"),
     ({"prompt": "none login"}, "invalid_request"),

@@ -342,3 +342,12 @@ async def verbs(panel: Panel, verb: str) -> int:
     async with house_work(panel.store) as session:
         wanted = sa.select(sa.func.count()).select_from(Entry).where(Entry.verb == verb)
         return (await session.execute(wanted)).scalar_one()
+
+
+async def test_no_other_resource_is_named_where_tokens_are_given(panel: Panel, softphone: Client) -> None:
+    code = await softphone.code(await panel.sign_in("Pia"))
+    refused = await softphone.redeem(code, resource="https://api.example/")
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_target")
+    tokens = (await softphone.redeem(code)).json()
+    assert (await softphone.renew(tokens["refresh_token"], resource="urn:x")).json()["error"] == "invalid_target"
+    assert (await softphone.renew(tokens["refresh_token"])).status_code == 200
