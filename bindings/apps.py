@@ -29,7 +29,7 @@ class App(Record, Audited):
 
     __tablename__ = "apps"
     noun = "app"
-    derived = frozenset({"last_used_at"})
+    derived = frozenset({"last_used_at", "sweep_since"})
     secret = frozenset({"secret_hash", "old_secret_hash", "signals_token"})
 
     tenant_id: Mapped[int] = mapped_column(Number, sa.ForeignKey("tenants.id"))
@@ -72,8 +72,14 @@ class App(Record, Audited):
     def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
         """Where its owner is, and the apps of those above, which one's own people use too."""
         if reach.whole or reach.extent is Extent.NOTHING:
+    signals_status: Mapped[str] = mapped_column(sa.String(10), default="enabled")
+    """What it says of them itself: enabled, paused or disabled (bindings/signal_streams.py)."""
+    signals_requested: Mapped[list[str] | None] = mapped_column(Json, default=None)
+    signals_about: Mapped[str | None] = mapped_column(sa.String(200), default=None)
             return sa.true() if reach.whole else sa.false()
         tree = Tenant.__table__
+    sweep_since: Mapped[datetime | None] = mapped_column(default=None)
+    """What its open logins rest on has changed then: they are yet to be asked (bindings/unfit_logins.py)."""
         above = sa.select(tree.c.id).where(tree.c.path.in_(Reach.ancestors_of(reach.path)))
         return sa.or_(reach.tenants(cls.tenant_id), cls.tenant_id.in_(above))
 
