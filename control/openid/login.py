@@ -21,6 +21,7 @@ from bindings.login import as_identity, begin_login, last_seen_by
 from bindings.pushed_requests import consume
 from bindings.resolving import Because, Granted, Notice, remember_choice, resolve
 from control.doors import ANYONE, SIGNED_IN
+from control.openid.answering import send
 from control.openid.asking import (
     AUTHORIZE,
     EXTENSION,
@@ -217,7 +218,7 @@ async def _granted(
         now=asking.now,
         dpop_jkt=asked.dpop_jkt,
     )
-    return asking.go(asking.back(code=code))
+    return send(asking.request, asking.back(code=code))
 
 
 async def _resolved(
