@@ -1,6 +1,7 @@
 """App: an end-user endpoint of a product, which is an OpenID Connect client."""
 
 import ipaddress
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from bindings.public_keys import checked_keys
 from tenants.actor import Actor
 from tenants.credentials import digest, new_secret
 from tenants.phones import Product
@@ -21,6 +23,12 @@ from tenants.tree import Tenant
 from tenants.verbs import Verb
 
 TYPES = ("web", "spa", "native")
+SCOPES = ("openid", "profile", "email")
+"""What an app may ask for, unless it was given less."""
+ID_TOKEN_ALGORITHMS = ("ES256", "RS256")
+"""What its ID tokens may be signed with: the second for libraries that know nothing newer."""
+LONGEST_CHAIN = 10
+"""Apps that may lead on to one another."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -64,22 +72,22 @@ class App(Record, Audited):
     signals_uri: Mapped[str | None] = mapped_column(sa.String(2000), default=None)
     """Where it wants to be told of security events (RFC 8935)."""
     signals_token: Mapped[str | None] = mapped_column(sa.Text(), default=None)
+    signals_status: Mapped[str] = mapped_column(sa.String(10), default="enabled")
+    """What it says of them itself: enabled, paused or disabled (bindings/signal_streams.py)."""
+    signals_requested: Mapped[list[str] | None] = mapped_column(Json, default=None)
+    signals_about: Mapped[str | None] = mapped_column(sa.String(200), default=None)
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
+    sweep_since: Mapped[datetime | None] = mapped_column(default=None)
+    """What its open logins rest on has changed then: they are yet to be asked (bindings/unfit_logins.py)."""
     discarded_at: Mapped[datetime | None]
 
     @classmethod
     def within(cls, reach: Reach) -> sa.ColumnElement[bool]:
         """Where its owner is, and the apps of those above, which one's own people use too."""
         if reach.whole or reach.extent is Extent.NOTHING:
-    signals_status: Mapped[str] = mapped_column(sa.String(10), default="enabled")
-    """What it says of them itself: enabled, paused or disabled (bindings/signal_streams.py)."""
-    signals_requested: Mapped[list[str] | None] = mapped_column(Json, default=None)
-    signals_about: Mapped[str | None] = mapped_column(sa.String(200), default=None)
             return sa.true() if reach.whole else sa.false()
         tree = Tenant.__table__
-    sweep_since: Mapped[datetime | None] = mapped_column(default=None)
-    """What its open logins rest on has changed then: they are yet to be asked (bindings/unfit_logins.py)."""
         above = sa.select(tree.c.id).where(tree.c.path.in_(Reach.ancestors_of(reach.path)))
         return sa.or_(reach.tenants(cls.tenant_id), cls.tenant_id.in_(above))
 
@@ -108,8 +116,15 @@ class App(Record, Audited):
         first_party: bool = False,
         handoff_uri: str | None = None,
         backchannel_logout_uri: str | None = None,
+        jwks: Any = None,
+        scopes: list[str] | None = None,
+        dpop: bool = False,
+        id_token_alg: str = ID_TOKEN_ALGORITHMS[0],
     ) -> tuple["App", str | None]:
-        """A new client, and for a web app its secret, shown once. First-party is set by the platform only."""
+        """A new client, and for a web app without keys its secret, shown once.
+
+        First-party is set by the platform only. Raises Invalid, Conflict.
+        """
         if kind not in TYPES:
             raise Invalid(f"A type is one of {', '.join(TYPES)}.", field="type")
         if not redirect_uris:
@@ -121,7 +136,10 @@ class App(Record, Audited):
         if (await session.execute(sa.select(clients.c.id).where(clients.c.client_id == chosen))).first() is not None:
             raise Conflict("This client id cannot be used. Choose another.", rule="client_id")
         platform = actor.true is None or actor.standing.tenant_kind == "platform"
-        secret = new_secret() if kind == "web" else None
+        if fallback is not None:
+            await _require_reachable(session, fallback, owner.path)
+        keys = _checked_keys(jwks, kind)
+        secret = new_secret() if kind == "web" and keys is None else None
         app = cls(
             tenant_id=owner.id,
             client_id=chosen,
@@ -142,6 +160,10 @@ class App(Record, Audited):
             backchannel_logout_uri=(
                 checked_uri(backchannel_logout_uri, "web", "backchannel_logout_uri") if backchannel_logout_uri else None
             ),
+            jwks=keys,
+            scopes=_checked_scopes(scopes),
+            dpop=dpop,
+            id_token_alg=_checked_algorithm(id_token_alg),
             created_at=now,
         )
         session.add(app)
@@ -150,23 +172,14 @@ class App(Record, Audited):
         return app, secret
 
     async def change(self, session: AsyncSession, **fields: Any) -> None:
-        """Change its name, addresses or needs; one entry with what really changed."""
-        for key in ("redirect_uris", "post_logout_redirect_uris"):
-            if key in fields:
-                fields[key] = [checked_uri(uri, self.type, key) for uri in fields[key]]
-        if fields.get("login_uri"):
-            fields["login_uri"] = checked_uri(fields["login_uri"], self.type, "login_uri")
-        if fields.get("handoff_uri"):
-            known = fields.get("redirect_uris", self.redirect_uris)
-            fields["handoff_uri"] = checked_handoff(fields["handoff_uri"], self.type, known)
-        if fields.get("backchannel_logout_uri"):
-            fields["backchannel_logout_uri"] = checked_uri(
-                fields["backchannel_logout_uri"], "web", "backchannel_logout_uri"
-            )
-        if "name" in fields:
-            fields["name"] = named(fields["name"])
+        """Change its name, addresses or needs; one entry with what really changed. Raises Invalid, NotPermitted."""
+        fields = self._checked(fields)
         if fields.get("exchanges", self.exchanges) != self.exchanges:
             self._require_exchangeable(session.sync_session.info["actor"])
+        if fields.get("first_party", self.first_party) != self.first_party:
+            _require_platform(session.sync_session.info["actor"], "say which apps are the house's own")
+        if fields.get("fallback_id", self.fallback_id) not in (None, self.fallback_id):
+            await self._require_fallback(session, fields["fallback_id"])
         changed = {key: value for key, value in fields.items() if getattr(self, key) != value}
         for key, value in changed.items():
             setattr(self, key, value)
@@ -174,20 +187,47 @@ class App(Record, Audited):
             record(session, Verb.APP_CHANGED, self)
             await session.flush()
 
+    def _checked(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """The new values as they are kept. Raises Invalid for one that will not do."""
+        checked = dict(fields)
+        known = fields.get("redirect_uris", self.redirect_uris)
+        checks: dict[str, Callable[[Any], Any]] = {
+            "name": named,
+            "redirect_uris": lambda uris: [checked_uri(uri, self.type, "redirect_uris") for uri in uris],
+            "post_logout_redirect_uris": lambda uris: [
+                checked_uri(uri, self.type, "post_logout_redirect_uris") for uri in uris
+            ],
+            "login_uri": lambda uri: checked_uri(uri, self.type, "login_uri") if uri else None,
+            "handoff_uri": lambda uri: checked_handoff(uri, self.type, known) if uri else None,
+            "backchannel_logout_uri": lambda uri: checked_uri(uri, "web", "backchannel_logout_uri") if uri else None,
+            "scopes": _checked_scopes,
+            "id_token_alg": _checked_algorithm,
+            "jwks": lambda keys: _checked_keys(keys, self.type),
+        }
+        for name in fields.keys() & checks.keys():
+            checked[name] = checks[name](fields[name])
+        return checked
+
     def _require_exchangeable(self, actor: Actor) -> None:
         """The platform's admins say which apps may exchange tokens (RFC 8693), and only an app with a secret may."""
-        if actor.true is not None and (actor.standing_in or actor.standing.tenant_kind != "platform"):
-            raise NotPermitted("Only the platform's admins let an app exchange tokens.", rule="platform")
+        _require_platform(actor, "let an app exchange tokens")
         if self.type != "web":
             raise Conflict("Only a web app may exchange tokens: no other keeps a secret.", rule="public_client")
 
-    async def rotate_secret(self, session: AsyncSession) -> str:
-        """A new secret, shown once; the old one ends."""
-        secret = new_secret()
-        self.secret_hash = digest(secret)
-        record(session, Verb.APP_CHANGED, self)
-        await session.flush()
-        return secret
+    async def _require_fallback(self, session: AsyncSession, fallback_id: int) -> None:
+        """An app that all whom this one turns away may use, and from which nobody is led back here."""
+        owner = await session.get(Tenant, self.tenant_id)
+        onward = await find_app(session, fallback_id)
+        if owner is not None:
+            await _require_reachable(session, onward, owner.path)
+        apps, at = App.__table__, onward.id
+        for _ in range(LONGEST_CHAIN):
+            if at == self.id:
+                break
+            at = (await session.execute(sa.select(apps.c.fallback_id).where(apps.c.id == at))).scalar_one()
+            if at is None:
+                return
+        raise Invalid("People would be led in a circle. Choose another app.", field="fallback")
 
     async def discard(self, session: AsyncSession, now: datetime) -> None:
         """No more logins through it."""
@@ -197,11 +237,59 @@ class App(Record, Audited):
         record(session, Verb.APP_DISCARDED, self)
         await session.flush()
 
+    @property
+    def may_ask(self) -> tuple[str, ...]:
+        """The scopes that it may ask for; `openid` always."""
+        return may_ask(self.scopes)
+
     def accepts(self, redirect_uri: str) -> bool:
         """Exact match; a native app may use any port on a registered loopback address (RFC 8252 section 7.3)."""
         if redirect_uri in self.redirect_uris:
             return True
         return self.type == "native" and any(_same_but_port(redirect_uri, known) for known in self.redirect_uris)
+
+
+def _require_platform(actor: Actor, what: str) -> None:
+    if actor.true is not None and (actor.standing_in or actor.standing.tenant_kind != "platform"):
+        raise NotPermitted(f"Only the platform's admins {what}.", rule="platform")
+
+
+async def _require_reachable(session: AsyncSession, fallback: App, path: str) -> None:
+    """Whoever this app turns away can go on there: it belongs to the same owner, or to one above."""
+    tree = Tenant.__table__
+    place = (await session.execute(sa.select(tree.c.path).where(tree.c.id == fallback.tenant_id))).scalar_one()
+    if not path.startswith(place):
+        raise Invalid("That app is not for everybody who uses this one. Choose another.", field="fallback")
+
+
+def _checked_keys(jwks: Any, kind: str) -> dict[str, Any] | None:
+    """The keys that an app proves itself by; only one that runs on a server keeps the private halves to itself."""
+    if jwks is None:
+        return None
+    if kind != "web":
+        raise Invalid("Only a web app proves itself by keys: no other can keep one.", field="jwks")
+    return checked_keys(jwks)
+
+
+def may_ask(scopes: list[str] | None) -> tuple[str, ...]:
+    """What an app with these `scopes` may ask for."""
+    return tuple(each for each in SCOPES if scopes is None or each == "openid" or each in scopes)
+
+
+def _checked_scopes(scopes: list[str] | None) -> list[str] | None:
+    """In the usual order; None where there is no limit."""
+    if scopes is None:
+        return None
+    if not set(scopes) <= set(SCOPES):
+        raise Invalid(f"Scopes are {', '.join(SCOPES)}.", field="scopes")
+    kept = may_ask(scopes)
+    return None if kept == SCOPES else list(kept)
+
+
+def _checked_algorithm(alg: str) -> str:
+    if alg not in ID_TOKEN_ALGORITHMS:
+        raise Invalid(f"ID tokens are signed with {' or '.join(ID_TOKEN_ALGORITHMS)}.", field="id_token_alg")
+    return alg
 
 
 def checked_uri(uri: str, kind: str, field: str) -> str:

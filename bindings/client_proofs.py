@@ -13,18 +13,15 @@ from joserfc.jwk import Key, import_key
 
 from bindings.clients import Credentials, Rejected, no_such_client, plain
 from bindings.keys import read_header
+from bindings.public_keys import ALGORITHMS, MOST_KEYS
 from bindings.seen_proofs import ASSERTION, LONGEST, first_seen
 from bindings.tokens import Issuer
 from tenants.records import Json
-from tenants.refusals import Invalid
 
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-ALGORITHMS = ("ES256", "RS256", "EdDSA", "Ed25519")
-"""What somebody else's key may sign with. EdDSA is what most libraries still call Ed25519 (RFC 9864)."""
 LIVES = timedelta(minutes=5)
 CLOCKS = timedelta(seconds=60)
 """How far another's clock may be from ours."""
-MOST_KEYS = 10
 
 # Whose client id it is, an app's or a service account's: the two never share one.
 _KEYS = sa.text(
@@ -66,7 +63,10 @@ def signed_by(jwks: Mapping[str, Any], token: str) -> Signed | None:
     if header.get("alg") not in ALGORITHMS or "b64" in header or "crit" in header:
         return None
     for jwk in jwks.get("keys", [])[:MOST_KEYS]:
-        if header.get("kid") not in (None, jwk.get("kid")) or jwk.get("alg") not in (None, header["alg"]):
+        # A key that was registered without an id is tried for every id: its signature decides.
+        if "kid" in jwk and header.get("kid") not in (None, jwk["kid"]):
+            continue
+        if jwk.get("alg") not in (None, header["alg"]):
             continue
         try:
             return verified(import_key(dict(jwk)), token, str(header["alg"]))
@@ -82,21 +82,6 @@ def verified(key: Key, token: str, alg: str) -> Signed:
         warnings.simplefilter("ignore", SecurityWarning)
         read = jwt.decode(token, key, algorithms=[alg])
     return Signed(dict(read.claims), dict(read.header))
-
-
-def checked_keys(jwks: Any) -> dict[str, Any]:
-    """Public keys that an app may be registered with (RFC 7517). Raises Invalid."""
-    found = jwks.get("keys") if isinstance(jwks, dict) else None
-    if not isinstance(found, list) or not 1 <= len(found) <= MOST_KEYS:
-        raise Invalid(f"A key set has 1 to {MOST_KEYS} keys.", field="jwks")
-    for each in found:
-        try:
-            key = import_key(dict(each))
-        except (JoseError, ValueError, TypeError):
-            raise Invalid("A key of this set cannot be read.", field="jwks") from None
-        if key.key_type not in {"EC", "RSA", "OKP"} or key.is_private:
-            raise Invalid("Give the public halves of keys alone: EC, RSA or OKP.", field="jwks")
-    return {"keys": found}
 
 
 def time_of(value: Any) -> datetime | None:

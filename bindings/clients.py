@@ -52,7 +52,7 @@ class Credentials:
 
     def prove_client(self, client: Client) -> None:
         """The same of a client alone. Raises Rejected."""
-        if not (self.by_key if client.keyed else client.proven_by(self.secret)):
+        if not (client.keyed and self.by_key) and not client.proven_by(self.secret):
             raise no_such_client()
 
 

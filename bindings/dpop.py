@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 from joserfc.errors import JoseError
 from joserfc.jwk import Key, import_key
 
-from bindings.client_proofs import ALGORITHMS, CLOCKS, Signed, time_of, verified
+from bindings.client_proofs import CLOCKS, Signed, time_of, verified
 from bindings.clients import Rejected
 from bindings.keys import read_header
+from bindings.public_keys import ALGORITHMS
 from bindings.seen_proofs import DPOP, LONGEST, first_seen
 from bindings.tokens import Issuer
 

@@ -5,7 +5,7 @@ thread and cannot store anything. Its documented select-then-delete of codes is 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -14,11 +14,10 @@ from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc7636 import CodeChallenge
 
-from bindings.apps import App
+from bindings.apps import SCOPES, App
 from bindings.clients import Rejected
 from bindings.standing import Client, Issued
 
-SCOPES = ("openid", "profile", "email")
 PROMPTS = frozenset({"none", "login", "select_account", "consent"})
 QUERY, FORM_POST = "query", "form_post"
 RESPONSE_MODES = (QUERY, FORM_POST)
@@ -72,8 +71,8 @@ class RejectedRequest(Rejected):
 class _Asker(ClientMixin):  # type: ignore[misc]
     """An app as Authlib asks it."""
 
-    def __init__(self, accepts: Any = None) -> None:
-        self._accepts = accepts
+    def __init__(self, accepts: Any = None, scopes: Collection[str] = SCOPES) -> None:
+        self._accepts, self._scopes = accepts, scopes
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
         return bool(self._accepts and self._accepts(redirect_uri))
@@ -88,9 +87,9 @@ class _Asker(ClientMixin):  # type: ignore[misc]
         return grant_type == "authorization_code"
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
-        """What we know of what was asked; the rest is ignored (OIDC Core section 3.1.2.1)."""
+        """What this app may ask for of what was asked; the rest is ignored (OIDC Core section 3.1.2.1)."""
         asked = (scope or "").split()
-        known = [each for each in SCOPES if each in asked]
+        known = [each for each in self._scopes if each in asked]
         return " ".join(known) if "openid" in known else None
 
 
@@ -155,7 +154,7 @@ def check_authorization(app: App, fields: Mapping[str, str]) -> AuthorizationReq
     # Before anything else: whoever cannot prove the address is shown a page, never sent anywhere.
     if not redirect_uri or not app.accepts(redirect_uri):
         raise RejectedRequest("invalid_request", f"{app.name} did not register the address it wants to return to.")
-    judge = _Judge(_Asker(app.accepts))
+    judge = _Judge(_Asker(app.accepts, app.may_ask))
     try:
         grant = judge.get_consent_grant(_Request("GET", fields))
         scope = str(grant.request.scope)

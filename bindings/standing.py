@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from advanced_alchemy.types import DateTimeUTC
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from bindings.apps import App
+from bindings.apps import SCOPES, App, may_ask
 from bindings.binding import broken, run_out
 from bindings.claims import LoginFacts, Phone, StandIn
 from bindings.facts import ROW_OF_FACTS, WINDOWS, Found, found_in, parts_of_facts
@@ -30,7 +30,7 @@ ACCESS, REFRESH = "access", "refresh"
 
 _ASKED = """asked AS (
     SELECT c.id AS app_id, c.client_id, c.name AS app_name, c.type AS app_type, c.secret_hash, c.id_token_alg,
-           c.old_secret_hash, c.old_secret_until, c.jwks, c.dpop,
+           c.old_secret_hash, c.old_secret_until, c.jwks, c.dpop, c.scopes,
            c.product_id, c.needs_extension, c.admin_only, ow.path AS owner_path, {token},
            l.id AS sid, l.actor_membership_id AS actor_id, l.subject_membership_id AS subject_id,
            l.extension_id AS pinned_extension_id, l.because, l.binding_id, l.scope AS login_scope, l.auth_time,
@@ -95,7 +95,8 @@ def _statement(source: str, token: str, where: str) -> sa.TextualSelect:
         parts=parts_of_facts(*parties),
         facts=ROW_OF_FACTS,
     )
-    return sa.text(whole).columns(methods=Json, jwks=Json, **{name: DateTimeUTC(timezone=True) for name in _TIMES})
+    times = {name: DateTimeUTC(timezone=True) for name in _TIMES}
+    return sa.text(whole).columns(methods=Json, jwks=Json, scopes=Json, **times)
 
 
 _BY_TOKEN = _statement(
@@ -134,17 +135,21 @@ class Client:
     old_secret_hash: str | None = None
     """The one before the last rotation, while it is still good."""
     keyed: bool = False
-    """It proves itself by a key of its own (RFC 7523): a secret opens nothing for it."""
+    """It proves itself by a key of its own (RFC 7523): its secret opens nothing."""
     dpop: bool = False
     """Its tokens are bound to a key, always (RFC 9449)."""
+    may_ask: tuple[str, ...] = SCOPES
+    """The scopes that its tokens may have, as its owner has it now."""
 
     def proven_by(self, secret: str | None) -> bool:
-        """A web app shows its secret; an app that cannot keep one has none to show."""
-        if self.keyed:
-            return False
-        if self.secret_hash is None:
-            return secret is None
-        good = [each for each in (self.secret_hash, self.old_secret_hash) if each is not None]
+        """A web app shows its secret, or for a while the one of before; an app that cannot keep one has none to show.
+
+        Of an app that went over to keys of its own only the secret of before is taken, as long as that is good.
+        """
+        current = None if self.keyed else self.secret_hash
+        good = [each for each in (current, self.old_secret_hash) if each is not None]
+        if not good:
+            return secret is None and not self.keyed
         return secret is not None and any(hmac.compare_digest(digest(secret), each) for each in good)
 
 
@@ -245,7 +250,11 @@ class Spell:
         if over is not None:
             return f"impersonation_{over[0]}"[:40]
         refused = judge(self.found.facts) if self.found else None
-        return f"stale_{refused.rule if refused else 'live'}" if refused or not self.found else None
+        if refused or not self.found:
+            return f"stale_{refused.rule if refused else 'live'}"
+        # The person may be stood in for still, and no longer with this number.
+        theirs = self.found.extension_live and self.found.extension_membership_id == self.facts.subject_id
+        return None if self.extension_id is None or theirs else "stale_reassigned"
 
     def _misfit(self) -> str | None:
         """The app may still sign this subject in, they hold its product, and are its admin where it asks for one."""
@@ -315,6 +324,7 @@ def _client(app_id: int, name: str, kind: str, row: Any, now: datetime) -> Clien
         old_secret_hash=row.old_secret_hash if overlap else None,
         keyed=bool(row.jwks),
         dpop=bool(row.dpop),
+        may_ask=may_ask(row.scopes),
     )
 
 

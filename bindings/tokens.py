@@ -76,8 +76,8 @@ async def mint(
     """
     if client.dpop and jkt is None:
         raise Rejected("invalid_dpop_proof", "The tokens of this app are bound to a key: send a DPoP proof.")
-    if refresh_scope is None:
-        scope = " ".join(each for each in scope.split() if each != "offline_access")
+    # What its owner has taken from it since it asked is given no more.
+    scope = " ".join(each for each in scope.split() if each in client.may_ask)
     jti, secret = secrets.token_hex(16), new_secret()
     until = _not_past(now + ACCESS_LIVES, spell)
     if refresh_scope is None and spell.stand is not None:

@@ -8,6 +8,7 @@ from typing import TypedDict
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bindings.app_credentials import rotate_secret
 from bindings.apps import App, find_client
 from control.cast import (
     ALSO,
@@ -163,7 +164,7 @@ async def _apps(session: AsyncSession, port: int, known: Mapping[str, str] | Non
         if app is None:
             app, secret = await _register(session, owner, demo_app, made, port, now)
         else:
-            secret = await _known_secret(session, app, known)
+            secret = await _known_secret(session, app, known, now)
             await app.change(session, **_addresses(demo_app, port))
         made[demo_app.client_id] = app
         if secret is not None:
@@ -210,14 +211,16 @@ async def _register(
     )
 
 
-async def _known_secret(session: AsyncSession, app: App, known: Mapping[str, str] | None) -> str | None:
+async def _known_secret(
+    session: AsyncSession, app: App, known: Mapping[str, str] | None, now: datetime
+) -> str | None:
     """The secret, when it is known and right; a new one in the place of one that got lost."""
     if known is None:
         return None
     secret = known.get(app.client_id, "")
     if compare_digest(digest(secret), app.secret_hash or ""):
         return secret
-    return await app.rotate_secret(session)
+    return await rotate_secret(session, app, now)
 
 
 async def _team(store: Store, now: datetime) -> None:

@@ -177,6 +177,7 @@ API = {
     "POST /api/v1/memberships/{membership_id}/undiscard": may(ADMINS, 409),
     "GET /api/v1/service-accounts": may(ADMINS, 200),
     "GET /api/v1/service-accounts/{account_id}": may(ADMINS, 200),
+    "PUT /api/v1/service-accounts/{account_id}/keys": may(ADMINS, 422, sent={"jwks": {"keys": []}}),
     "POST /api/v1/service-accounts/{account_id}/discard": may(ADMINS, 200),
     "GET /api/v1/teams": may(SEES, 200),
     "GET /api/v1/teams/{team_id}": may(SEES, 200),
@@ -247,6 +248,9 @@ API = {
     ),
     "PATCH /api/v1/apps/{app_id}": may(ADMINS, 200, sent={"name": "Renamed"}),
     "POST /api/v1/apps/{app_id}/secret": may(ADMINS, 201),
+    "DELETE /api/v1/apps/{app_id}/old-secret": may(ADMINS, 409),
+    "PUT /api/v1/apps/{app_id}/keys": may(ADMINS, 422, sent={"jwks": {"keys": []}}),
+    "PUT /api/v1/apps/{app_id}/signals": may(ADMINS, 200, sent={"signals_uri": "https://theirs.example/events"}),
     "POST /api/v1/apps/{app_id}/discard": may(ADMINS, 200),
     # Stand-ins: the subject sees and ends what concerns them; a supervisor binds nobody
     "GET /api/v1/bindings": may(EVERYBODY, 200),
@@ -394,6 +398,8 @@ PAGES = {
         ADMINS, 200, sent={"name": "Till", "role": "member", "scopes": "read"}
     ),
     "POST /companies/{tenant_id}/service-accounts/{account_id}/secret": may(ADMINS, 200),
+    "GET /companies/{tenant_id}/service-accounts/{account_id}/keys": may(ADMINS),
+    "POST /companies/{tenant_id}/service-accounts/{account_id}/keys": may(ADMINS, 422, sent={"jwks": "{}"}),
     "POST /companies/{tenant_id}/service-accounts/{account_id}/discard": may(ADMINS),
     "GET /companies/{tenant_id}/members/{membership_id}/role": may(ADMINS),
     "POST /companies/{tenant_id}/members/{membership_id}/role": may(ADMINS, sent={"role": "supervisor"}),

@@ -9,6 +9,7 @@ from litestar.types import ControllerRouterHandler
 
 from control import answers
 from control.api import (
+    app_credentials,
     apps,
     bindings,
     consents,
@@ -59,7 +60,7 @@ NOUNS = {
     "numbers": numbers.ROUTES,
     "recordings": recordings.ROUTES,
     "playbooks": playbooks.ROUTES,
-    "apps": apps.ROUTES,
+    "apps": [*apps.ROUTES, *app_credentials.ROUTES],
     "bindings": bindings.ROUTES,
     "impersonations": impersonations.ROUTES,
     "consents": consents.ROUTES,

@@ -9,6 +9,9 @@ from litestar.params import JSONBody
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bindings import unfit_logins
+from bindings.app_credentials import old_secret_until, proof_of
+from bindings.app_use import last_logins
 from bindings.apps import App, find_app, find_client
 from control.api.doors import Asked, Session, acting, alters, creates, reads
 from control.api.licences import find_product
@@ -23,6 +26,9 @@ from tenants.tree import Tenant, find_tenant
 
 MANAGE, SEE = Permission.MANAGE_APPS, Permission.SEE_APPS
 Addresses = Annotated[list[Address], Meta(max_length=50)]
+Scopes = Annotated[list[Literal["openid", "profile", "email"]], Meta(description="What it may ask for; null for all.")]
+Algorithm = Literal["ES256", "RS256"]
+Keys = Annotated[dict[str, Any], Meta(description="A JSON Web Key Set of public keys (RFC 7517).")]
 
 
 class AppShape(Struct, kw_only=True):
@@ -42,10 +48,25 @@ class AppShape(Struct, kw_only=True):
     post_logout_redirect_uris: list[str]
     handoff_uri: str | None
     backchannel_logout_uri: str | None
+    signals_uri: str | None
+    """Where it is told of security events (RFC 8935)."""
+    proof: Literal["secret", "keys", "none"]
+    """How it shows that it is itself; `none` where it can keep neither a secret nor a key."""
+    jwks: dict[str, Any] | None
+    """The public keys that it proves itself by (RFC 7523)."""
+    old_secret_until: datetime | None
+    """Until then the secret of before is good as well; null where none is."""
+    scopes: list[str]
+    """What it may ask for."""
+    dpop: bool
+    """Its tokens are bound to a key of its own, always (RFC 9449)."""
+    id_token_alg: str
     first_party: bool
     exchanges: bool
     """It may exchange an operator's token (RFC 8693); the platform's admins say so, in the panel."""
     created_at: datetime
+    last_login_at: datetime | None
+    """The newest login in your reach."""
     discarded_at: datetime | None
     client_secret: str | UnsetType = UNSET
     """Only in the answer that made it, and never in a replay."""
@@ -54,7 +75,8 @@ class AppShape(Struct, kw_only=True):
 class NewApp(Sent):
     """A client to register. `tenant` owns it, your own when it is left out; `fallback` is a client id.
 
-    At `handoff_uri` an impersonation is opened in a new tab; at `backchannel_logout_uri` it is told of logouts.
+    At `handoff_uri` an impersonation is opened in a new tab; at `backchannel_logout_uri` it is told of logouts. With
+    `jwks`, a set of public keys, a web app proves itself by those and gets no secret.
     """
 
     name: Text
@@ -69,6 +91,10 @@ class NewApp(Sent):
     post_logout_redirect_uris: Addresses = field(default_factory=list)
     handoff_uri: Address | None = None
     backchannel_logout_uri: Address | None = None
+    jwks: Keys | None = None
+    scopes: Scopes | None = None
+    dpop: bool = False
+    id_token_alg: Algorithm = "ES256"
     tenant: Id | None = None
 
 
@@ -80,6 +106,9 @@ class AppChange(Sent):
     needs_extension: bool | UnsetType = UNSET
     admin_only: bool | UnsetType = UNSET
     fallback: Text | UnsetType | None = UNSET
+    scopes: Scopes | UnsetType | None = UNSET
+    dpop: bool | UnsetType = UNSET
+    id_token_alg: Algorithm | UnsetType = UNSET
     redirect_uris: Addresses | UnsetType = UNSET
     post_logout_redirect_uris: Addresses | UnsetType = UNSET
     login_uri: Address | UnsetType | None = UNSET
@@ -88,21 +117,21 @@ class AppChange(Sent):
 
 
 @reads("/apps", may=SEE, summary="List the apps in reach")
-async def list_apps(session: Session, listing: Asking) -> Listed[AppShape]:
+async def list_apps(request: Asked, session: Session, listing: Asking) -> Listed[AppShape]:
     """The apps of your reach, and those of organizations above that your people use."""
     wanted = sa.select(App).where(listing.like(App.name, App.client_id), listing.still_there(App.discarded_at))
 
     async def shaped(apps: Sequence[App]) -> list[AppShape]:
-        return await _shapes(session, apps)
+        return await _shapes(session, apps, request.user.now)
 
     columns = {"id": App.id, "name": App.name, "client_id": App.client_id}
     return await page(session, wanted, columns, listing, shaped)
 
 
 @reads("/apps/{app_id:int}", may=SEE, summary="Show an app")
-async def show_app(session: Session, app_id: PathId) -> AppShape:
+async def show_app(request: Asked, session: Session, app_id: PathId) -> AppShape:
     """The app, when in reach; never its secret."""
-    return await _shape(session, await find_app(session, app_id))
+    return await app_shape(request, session, await find_app(session, app_id))
 
 
 @creates("/apps", may=MANAGE, outlives=True, summary="Register an app")
@@ -130,39 +159,34 @@ async def register_app(request: Asked, session: Session, data: JSONBody[NewApp])
         post_logout_redirect_uris=data.post_logout_redirect_uris,
         handoff_uri=data.handoff_uri,
         backchannel_logout_uri=data.backchannel_logout_uri,
+        jwks=data.jwks,
+        scopes=list(data.scopes) if data.scopes is not None else None,
+        dpop=data.dpop,
+        id_token_alg=data.id_token_alg,
     )
-    return await _shape(session, app, secret)
+    return await app_shape(request, session, app, secret)
 
 
 @alters("/apps/{app_id:int}", may=MANAGE, outlives=True, summary="Change an app")
 async def change_app(request: Asked, session: Session, app_id: PathId, data: JSONBody[AppChange]) -> AppShape:
     """Its name, product and needs. Addresses ask for a fresh proof of who changes them, which no key can give."""
-    app, fields = await _own(session, app_id), given(data)
+    app, fields = await own_app(session, app_id), given(data)
     moved = sorted(name for name in fields.keys() & set(ADDRESSES) if fields[name] != getattr(app, name))
     if moved:
         raise NotPermitted(
             f"A key cannot change {', '.join(moved)}: that asks for a fresh sign-in. Do it on the app's page.",
             rule="proof",
         )
-    await app.change(session, **await _columns(session, fields))
-    return await _shape(session, app)
-
-
-@creates("/apps/{app_id:int}/secret", may=MANAGE, outlives=True, summary="Make a new client secret")
-async def rotate_app_secret(session: Session, request: Asked, app_id: PathId) -> AppShape:
-    """The new secret, shown once; the old one ends at once."""
-    app = await _own(session, app_id)
-    if app.type != "web":
-        raise NotPermitted("Only a web app keeps a secret.", rule="public_client")
-    return await _shape(session, app, await app.rotate_secret(session))
+    await unfit_logins.change_app(session, app, request.user.now, **await _columns(session, fields))
+    return await app_shape(request, session, app)
 
 
 @creates("/apps/{app_id:int}/discard", may=MANAGE, outlives=True, summary="Discard an app", status=200)
 async def discard_app(request: Asked, session: Session, app_id: PathId) -> AppShape:
     """No more logins through it."""
-    app = await _own(session, app_id)
-    await app.discard(session, request.user.now)
-    return await _shape(session, app)
+    app = await own_app(session, app_id)
+    await unfit_logins.discard_app(session, app, request.user.now)
+    return await app_shape(request, session, app)
 
 
 async def known_client(session: AsyncSession, client_id: str) -> App:
@@ -173,7 +197,7 @@ async def known_client(session: AsyncSession, client_id: str) -> App:
     return app
 
 
-async def _own(session: AsyncSession, app_id: int) -> App:
+async def own_app(session: AsyncSession, app_id: int) -> App:
     """An app of an organization above may be seen and used, and changed only there."""
     app = await find_app(session, app_id)
     if await session.get(Tenant, app.tenant_id) is None:
@@ -191,18 +215,20 @@ async def _columns(session: AsyncSession, fields: dict[str, Any]) -> dict[str, A
     return columns
 
 
-async def _shape(session: AsyncSession, app: App, secret: str | None = None) -> AppShape:
-    shape = (await _shapes(session, [app]))[0]
+async def app_shape(request: Asked, session: AsyncSession, app: App, secret: str | None = None) -> AppShape:
+    """One app as it is answered, with a secret that was made just now."""
+    shape = (await _shapes(session, [app], request.user.now))[0]
     if secret is not None:
         shape.client_secret = secret
     return shape
 
 
-async def _shapes(session: AsyncSession, apps: Sequence[App]) -> list[AppShape]:
+async def _shapes(session: AsyncSession, apps: Sequence[App], now: datetime) -> list[AppShape]:
     owners = await tenants_named(session, [app.tenant_id for app in apps])
     products = {product.id: refer(product) for product in await session.scalars(sa.select(Product))}
     fallbacks = sa.select(App.id, App.client_id).where(App.id.in_({app.fallback_id for app in apps} - {None}))
     clients: dict[int | None, str] = {row.id: row.client_id for row in await session.execute(fallbacks)}
+    used = await last_logins(session, [app.id for app in apps])
     return [
         AppShape(
             id=app.id,
@@ -219,13 +245,21 @@ async def _shapes(session: AsyncSession, apps: Sequence[App]) -> list[AppShape]:
             post_logout_redirect_uris=app.post_logout_redirect_uris,
             handoff_uri=app.handoff_uri,
             backchannel_logout_uri=app.backchannel_logout_uri,
+            signals_uri=app.signals_uri,
+            proof=proof_of(app),
+            jwks=app.jwks,
+            old_secret_until=old_secret_until(app, now),
+            scopes=list(app.may_ask),
+            dpop=app.dpop,
+            id_token_alg=app.id_token_alg,
             first_party=app.first_party,
             exchanges=app.exchanges,
             created_at=app.created_at,
+            last_login_at=used.get(app.id),
             discarded_at=app.discarded_at,
         )
         for app in apps
     ]
 
 
-ROUTES = [list_apps, show_app, register_app, change_app, rotate_app_secret, discard_app]
+ROUTES = [list_apps, show_app, register_app, change_app, discard_app]

@@ -4,10 +4,11 @@ from typing import Any
 
 from litestar import Request, Response, get
 
+from bindings.apps import SCOPES
 from bindings.claims import STAND_IN_ACR
-from bindings.client_proofs import ALGORITHMS as THEIR_ALGORITHMS
 from bindings.keys import ALGORITHMS
-from bindings.oauth import PROMPTS, RESPONSE_MODES, SCOPES
+from bindings.oauth import PROMPTS, RESPONSE_MODES
+from bindings.public_keys import ALGORITHMS as THEIR_ALGORITHMS
 from control.doors import ANYONE
 from control.openid.issuer import cross_origin, issuer_of
 from control.openid.tokens import GRANTS

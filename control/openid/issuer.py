@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from litestar import Request, Response
 
 from bindings.apps import App, origin_of
-from bindings.client_proofs import ALGORITHMS
 from bindings.clients import Rejected, one_of_each
 from bindings.dpop import SCHEME, Shown, bad_proof
 from bindings.introspection import no_good_token
+from bindings.public_keys import ALGORITHMS
 from bindings.tokens import Issuer
 from control.house import House
 from control.visitor import Visitor

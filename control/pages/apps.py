@@ -7,6 +7,8 @@ from litestar import Request, get, post
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bindings import unfit_logins
+from bindings.app_credentials import rotate_secret as new_secret
 from bindings.apps import TYPES, App, find_app
 from control.pages.parts.asked import words_in
 from control.pages.parts.crumbs import crumbs_to
@@ -156,7 +158,7 @@ async def change_app(request: Request[Visitor, Any, Any], session: AsyncSession,
 async def _change(request: Request[Visitor, Any, Any], session: AsyncSession, app: App, wanted: dict[str, Any]) -> str:
     """Change it, and have those told whose people are sent elsewhere now. Returns what to say."""
     before = {name: getattr(app, name) for name in ADDRESSES}
-    await app.change(session, **wanted)
+    await unfit_logins.change_app(session, app, request.user.now, **wanted)
     moved = [name for name, value in before.items() if getattr(app, name) != value]
     actor, house, _ = request.user.actor, request.app.state.house, speech(request)
     told = await tell_app_changed(house, session, actor, app, moved, request.user.now) if moved and actor else 0
@@ -223,9 +225,7 @@ async def ask_secret(request: Request[Visitor, Any, Any], session: AsyncSession,
 async def rotate_secret(request: Request[Visitor, Any, Any], session: AsyncSession, app_id: Id) -> Template:
     """A new secret, on the page that answers and nowhere after."""
     app = await own_app(session, app_id)
-    if app.type != "web" or app.discarded_at is not None:
-        raise Conflict("Only a web app in use has a secret.", rule="type")
-    return await _told(request, session, app, await app.rotate_secret(session))
+    return await _told(request, session, app, await new_secret(session, app, request.user.now))
 
 
 @get("/apps/{app_id:int}/discard", may=Permission.MANAGE_APPS, outlives=True, proof=True, include_in_schema=False)
@@ -248,7 +248,7 @@ async def discard_app(request: Request[Visitor, Any, Any], session: AsyncSession
     if fields.text("client_id").strip() != app.client_id:
         wrong = Invalid(speech(request)("Type the client id as it is shown."), field="client_id")
         return _discard_form(request, app, wrong)
-    await app.discard(session, request.user.now)
+    await unfit_logins.discard_app(session, app, request.user.now)
     return see_other(request, "/apps", say=speech(request)("%(name)s was discarded.") % {"name": app.name})
 
 

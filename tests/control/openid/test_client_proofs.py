@@ -9,8 +9,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from bindings.apps import App, known_client
-from bindings.client_proofs import JWT_BEARER, checked_keys
-from tenants.refusals import Invalid
+from bindings.client_proofs import JWT_BEARER
 from tests.cast import house_work
 from tests.control.openid.story import ISSUER, Client, Panel, app_of
 
@@ -155,16 +154,3 @@ async def _id_of(panel: Panel, client_id: str) -> int:
         app = await known_client(connection, client_id)
     assert app is not None
     return app.id
-
-
-@pytest.mark.parametrize("jwks", [None, [], {}, {"keys": []}, {"keys": ["x"]}, {"keys": [{"kty": "EC"}]}, {"keys": 7}])
-def test_what_is_no_key_set_is_not_registered(jwks: Any) -> None:
-    with pytest.raises(Invalid):
-        checked_keys(jwks)
-
-
-def test_neither_a_private_half_nor_a_shared_secret_is_registered() -> None:
-    for key in (KEY, OctKey.generate_key(256)):
-        with pytest.raises(Invalid):
-            checked_keys({"keys": [key.as_dict(private=True)]})
-    assert checked_keys(public(KEY)) == public(KEY)
