@@ -62,7 +62,7 @@ async def end_login(
             None,
             named=("apps", str(row.app_id), app),
             place=row.tenant_id,
-            subject=await _named(session, row.subject_membership_id) if other else None,
+            subject=await identity_now(session, row.subject_membership_id) if other else None,
             stand_in_id=row.binding_id or row.impersonation_id,
             sid=sid,
             cause=cause,
@@ -86,8 +86,8 @@ async def _speak_for(session: AsyncSession, membership_id: int, origin: Origin |
         session.sync_session.info["actor"] = Actor.of(people[0], origin)
 
 
-async def _named(session: AsyncSession, membership_id: int) -> Identity:
-    """The person the app saw, as the trail names them."""
+async def identity_now(session: AsyncSession, membership_id: int) -> Identity:
+    """Somebody as they are now, as the trail names them: the person an app saw."""
     members, people, tree = Membership.__table__, User.__table__, Tenant.__table__
     row = (
         await session.execute(

@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from bindings.binding import Binding, staleness
+from bindings.unfit_logins import change_extension, discard_extension, withdraw_licence
 from tenants.invitations import Invitation
 from tenants.numbers import InboundNumber
 from tenants.people import Membership, User
-from tenants.phone_endings import discard_extension
 from tenants.phones import Extension, Licence, PhoneSystem
 from tenants.refusals import Conflict
 from tenants.teams import TeamMember
@@ -112,7 +112,7 @@ def void_invitations() -> sa.Select[Invitation]:
 
 
 async def _release(session: AsyncSession, extension: Extension, now: datetime) -> None:
-    await extension.change(session, membership=None)
+    await change_extension(session, extension, now, membership=None)
 
 
 async def _silence(session: AsyncSession, number: InboundNumber, now: datetime) -> None:
@@ -120,7 +120,7 @@ async def _silence(session: AsyncSession, number: InboundNumber, now: datetime) 
 
 
 async def _withdraw(session: AsyncSession, licence: Licence, now: datetime) -> None:
-    await licence.withdraw(session, now)
+    await withdraw_licence(session, licence, now)
 
 
 async def _leave(session: AsyncSession, place: TeamMember, now: datetime) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from bindings.apps import App
 from bindings.impersonation import GOODBYE, SILENCE, Impersonation
 from bindings.login import Login
 
@@ -33,7 +34,8 @@ async def anything(connection: AsyncConnection, now: datetime, *, guard: bool) -
     row = Impersonation
     going = sa.select(row.id).where(row.ended_at.is_(None)).limit(1)
     late = sa.select(_logins.c.id).where(_logins.c.ended_at.is_(None), _logins.c.ends_at <= now).limit(1)
-    wanted = [going if guard else run_out(now).with_only_columns(row.id).limit(1), late]
+    unfit = sa.select(App.__table__.c.id).where(App.__table__.c.sweep_since.is_not(None)).limit(1)
+    wanted = [going if guard else run_out(now).with_only_columns(row.id).limit(1), late, unfit]
     for each in wanted:
         if (await connection.execute(each)).first() is not None:
             return True

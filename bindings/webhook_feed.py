@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bindings.committed import Position, anything_between, entries_between, position_now
 from bindings.webhook_deliveries import WebhookDelivery
 from bindings.webhooks import KNOWN, Webhook
-from tenants.actor import Via
 from tenants.identities import closed_paths
 from tenants.trail import Entry
 from tenants.tree import Tenant
@@ -25,7 +24,9 @@ STRIDE = 5000
 """So far cursors may lag behind where nothing was to be told: moving them is a write too."""
 
 _LIVE = sa.and_(Webhook.disabled_at.is_(None), Webhook.discarded_at.is_(None))
-_TOLD = sa.and_(Entry.verb.in_(KNOWN), sa.or_(Entry.verb != Verb.LOGGED_IN.value, Entry.via != Via.DIRECT.value))
+_LOGINS = (Verb.LOGGED_IN.value, Verb.LOGIN_ENDED.value)
+"""Told of where somebody stood in."""
+_TOLD = sa.and_(Entry.verb.in_(KNOWN), sa.or_(Entry.verb.not_in(_LOGINS), Entry.stand_in_id.is_not(None)))
 
 
 async def anything_new(session: AsyncSession) -> bool:

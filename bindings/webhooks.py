@@ -32,6 +32,7 @@ EVENTS: dict[str, tuple[Verb, ...]] = {
         Verb.BOUND,
         Verb.BINDING_ENDED,
         Verb.LOGGED_IN,
+        Verb.LOGIN_ENDED,
     ),
     "people": (
         Verb.MEMBERSHIP_CREATED,

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from bindings.reaping import MOST, anything, ask_again, reap
+from bindings.unfit_logins import sweep
 from control.house import House
 from tenants.actor import Actor
 from tenants.reach import Reach
@@ -41,11 +42,13 @@ async def look(house: House, *, guard: bool = False, after: int = 0) -> int:
     async with house.store.hot.connect() as connection:
         if not await anything(connection, now, guard=guard):
             return after
-    ended = MOST
-    while ended == MOST:
+    ended, unfit = MOST, True
+    while ended == MOST or unfit:
         # A few in each transaction: the first ones' apps are told while the others are being ended.
         async with house.store.work(Actor.house("reaper"), Reach.everywhere("reaper"), now) as session:
             ended = await reap(session, now)
+        async with house.store.work(Actor.house("reaper"), Reach.everywhere("reaper"), now) as session:
+            unfit = await sweep(session, now)
     if not guard:
         return after
     async with house.store.work(Actor.house("reaper"), Reach.everywhere("reaper"), now) as session:

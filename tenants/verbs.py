@@ -138,6 +138,7 @@ class Verb(StrEnum):
     LOGGED_IN = "login.started", "logged in to {record}"
     LOGIN_ENDED = "login.ended", "ended a login to {record}"
     LOGIN_REFUSED = "login.refused", "was refused a login to {record}"
+    LOGINS_SWEPT = "app.logins_ended", "ended logins to {record}"
     CODE_REPLAYED = "login.code_replayed", "sent a used code for {record} again"
     TOKEN_REPLAYED = "login.token_replayed", "sent a used refresh token for {record} again"
     REFUSED = "refused", "was refused"

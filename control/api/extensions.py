@@ -9,11 +9,11 @@ from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bindings import unfit_logins
 from control.api.doors import Asked, Session, alters, creates, reads
 from control.api.lists import Asking, page
 from control.api.shapes import Id, Listed, Named, PathId, PersonNamed, Sent, Text, given, refer, refer_person
 from control.paging import LARGEST
-from tenants import phone_endings
 from tenants.people import Membership, find_membership
 from tenants.phones import Extension, find_extension, find_phone_system
 from tenants.roles import Permission
@@ -107,7 +107,7 @@ async def change_extension(
     extension, fields = await find_extension(session, extension_id), given(data)
     if fields.get("membership") is not None:
         fields["membership"] = await find_membership(session, fields["membership"])
-    await extension.change(session, **fields)
+    await unfit_logins.change_extension(session, extension, request.user.now, **fields)
     return await _reread(session, extension.id)
 
 
@@ -117,7 +117,7 @@ async def change_extension(
 async def discard_extension(request: Asked, session: Session, extension_id: PathId) -> ExtensionShape:
     """Out of use: the number is free again, its licences end, and inbound numbers no longer ring there."""
     extension = await find_extension(session, extension_id)
-    await phone_endings.discard_extension(session, extension, request.user.now)
+    await unfit_logins.discard_extension(session, extension, request.user.now)
     return shape_extension(extension)
 
 

@@ -9,6 +9,7 @@ from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bindings import unfit_logins
 from control.api.doors import Asked, Session, alters, creates, reads, removes
 from control.api.extensions import ExtensionShape, extensions_reached
 from control.api.lists import Asking, page
@@ -92,14 +93,14 @@ async def change_licence(
     """`app_admin` is stored on the licence and never passes on by itself."""
     licence = await _find(session, licence_id)
     if data.app_admin is not UNSET:
-        await licence.set_app_admin(session, data.app_admin)
+        await unfit_logins.set_app_admin(session, licence, data.app_admin, request.user.now)
     return (await _shapes(session, [licence]))[0]
 
 
 @removes("/licences/{licence_id:int}", may=MANAGE, outlives=False, summary="Take a licence back")
 async def withdraw_licence(request: Asked, session: Session, licence_id: PathId) -> None:
-    """Nobody becomes app admin by that."""
-    await (await _find(session, licence_id)).withdraw(session, request.user.now)
+    """Nobody becomes app admin by that. What it let in at the product's apps ends at once."""
+    await unfit_logins.withdraw_licence(session, await _find(session, licence_id), request.user.now)
 
 
 async def find_product(session: AsyncSession, name: str) -> Product:

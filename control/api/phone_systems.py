@@ -8,11 +8,11 @@ import sqlalchemy as sa
 from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 
+from bindings import unfit_logins
 from control.api.doors import Asked, Session, alters, creates, reads
 from control.api.lists import Asking, page
 from control.api.shapes import Id, Listed, Named, PathId, Sent, Text, given, refer
 from control.paging import LARGEST
-from tenants import phone_endings
 from tenants.phones import PhoneSystem, find_phone_system
 from tenants.roles import Permission
 from tenants.tree import find_tenant
@@ -109,7 +109,7 @@ async def discard_phone_system(
 ) -> PhoneSystemShape:
     """Out of use; with its extensions their licences end too, and their inbound numbers ring nowhere."""
     system = await find_phone_system(session, system_id)
-    await phone_endings.discard_phone_system(session, system, request.user.now, with_extensions=data.with_extensions)
+    await unfit_logins.discard_phone_system(session, system, request.user.now, with_extensions=data.with_extensions)
     return phone_system_shape(system)
 
 

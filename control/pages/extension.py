@@ -8,6 +8,7 @@ from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
+from bindings import unfit_logins
 from bindings.binding import Binding
 from control.pages.extensions import may_manage_phones
 from control.pages.parts.asked import words_in
@@ -47,7 +48,7 @@ async def change_extension(
         unseen = await unseen_changes(session, request.user, extension, fields, wanted)
         if unseen.lines:
             return await _show(request, session, extension, fields, unseen=unseen)
-        await extension.change(session, name=name, membership=membership)
+        await unfit_logins.change_extension(session, extension, request.user.now, name=name, membership=membership)
     except Invalid as refusal:
         return await _show(request, session, extension, fields, refusal)
     return see_other(request, f"/extensions/{extension.id}", say=speech(request)("Saved."))
@@ -95,7 +96,7 @@ async def ask_discard(request: Request[Visitor, Any, Any], session: AsyncSession
 async def discard_extension(request: Request[Visitor, Any, Any], session: AsyncSession, extension_id: Id) -> Redirect:
     """Take the number out of use: it is free again, its licences end, and inbound numbers no longer ring there."""
     extension = await find_extension(session, extension_id)
-    await phone_endings.discard_extension(session, extension, request.user.now)
+    await unfit_logins.discard_extension(session, extension, request.user.now)
     say = speech(request)("Extension %(number)s was discarded.") % {"number": extension.number}
     return see_other(request, f"/phone-systems/{extension.phone_system_id}/extensions", say=say)
 

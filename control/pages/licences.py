@@ -8,6 +8,7 @@ from litestar.response import Redirect
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
+from bindings import unfit_logins
 from control.pages.parts.fields import Id, read_fields
 from control.shell import see_other
 from control.speech import speech
@@ -48,7 +49,7 @@ async def withdraw_licence(
 ) -> Redirect:
     """Take the licence back."""
     licence = await _find(session, extension_id, licence_id)
-    await licence.withdraw(session, request.user.now)
+    await unfit_logins.withdraw_licence(session, licence, request.user.now)
     say = speech(request)("The licence for %(product)s was taken back.") % {"product": licence.product.name}
     return see_other(request, f"/extensions/{extension_id}", say=say)
 
@@ -65,7 +66,7 @@ async def make_app_admin(
     """Give the app-admin grant, or take it (`app_admin` is "0")."""
     licence = await _find(session, extension_id, licence_id)
     fields = await read_fields(request)
-    await licence.set_app_admin(session, fields.text("app_admin") == "1")
+    await unfit_logins.set_app_admin(session, licence, fields.text("app_admin") == "1", request.user.now)
     return see_other(request, f"/extensions/{extension_id}", say=speech(request)("Saved."))
 
 

@@ -8,6 +8,7 @@ from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
+from bindings import unfit_logins
 from control.pages.extensions import may_manage_phones
 from control.pages.parts.asked import filters_in, id_in, matching, words_in
 from control.pages.parts.crumbs import crumbs_to
@@ -212,7 +213,7 @@ async def discard_phone_system(
     if goes.extensions and fields.text("with_extensions") != "1":
         refusal = Conflict(f"{system.name} still has extensions.", rule="in_use")
         return await _ask_discard(request, session, system, refusal)
-    await phone_endings.discard_phone_system(session, system, request.user.now, with_extensions=goes.extensions > 0)
+    await unfit_logins.discard_phone_system(session, system, request.user.now, with_extensions=goes.extensions > 0)
     say = speech(request)("%(name)s was discarded.") % {"name": system.name}
     return see_other(request, f"/phone-systems?company={system.tenant_id}", say=say)
 

@@ -600,4 +600,4 @@ async def test_pia_knows_nothing_of_bakerys_webhook(story: Story) -> None:
 
 def test_the_list_of_events_is_short_and_of_history() -> None:
     assert set(EVENTS) == {"stand_ins", "people", "suspensions", "moves"}
-    assert len(set(KNOWN)) == len(KNOWN) == 17
+    assert len(set(KNOWN)) == len(KNOWN) == 18

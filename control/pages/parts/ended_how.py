@@ -31,6 +31,11 @@ def causes(locale: str) -> Mapping[str, str]:
         "rights_lost": _("A role was lost"),
         "profile": _("Another profile was chosen"),
         "replay": _("Its one-time code came twice"),
+        "app_discarded": _("The app was discarded"),
+        "licence": _("The licence for the app was taken back"),
+        "not_admin": _("No longer an admin of the app"),
+        "reassigned": _("The extension was given to somebody else"),
+        "extension": _("The extension was discarded"),
     }
 
 

@@ -25,7 +25,8 @@ def event_choices(locale: str) -> Sequence[tuple[str, str, Sequence[Choice]]]:
         "moves": _("Moves"),
     }
     sentences = verbs_asked(locale)
-    below = {Verb.LOGGED_IN: _("%(event)s, only while standing in") % {"event": Verb.LOGGED_IN.value}}
+    standing_in = _("%(event)s, only while standing in")
+    below = {verb: standing_in % {"event": verb.value} for verb in (Verb.LOGGED_IN, Verb.LOGIN_ENDED)}
     return [
         (name, headings[name], [(verb.value, sentences[verb.value], below.get(verb, verb.value)) for verb in verbs])
         for name, verbs in EVENTS.items()
