@@ -19,6 +19,7 @@ from bindings.tokens import Issuer
 
 TYPE = "dpop+jwt"
 SCHEME = "DPoP"
+BEARER = "Bearer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ ends every token at once, however well it is signed.
 """
 
 import hmac
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,13 +19,14 @@ from bindings.clients import Credentials, Rejected, no_such_client
 from bindings.endings import discard_membership
 from bindings.keys import ALGORITHMS
 from bindings.minting import audience_of_panel
+from bindings.seen_proofs import GIVEN_BACK, first_seen, was_seen
 from bindings.standing import ACCESS, by_token
 from bindings.tokens import ACCESS_LIVES, ACCESS_TYPE, Issuer
 from tenants.actor import Actor, Identity
 from tenants.credentials import digest
 from tenants.identities import live_identities
 from tenants.people import find_membership
-from tenants.service_accounts import ServiceAccount
+from tenants.service_accounts import PREFIX, ServiceAccount
 
 GRANT = "client_credentials"
 NOTED_EVERY = timedelta(minutes=1)
@@ -32,7 +34,8 @@ NOTED_EVERY = timedelta(minutes=1)
 
 _rows = ServiceAccount.__table__
 _BY_CLIENT = sa.select(
-    _rows.c.id, _rows.c.membership_id, _rows.c.client_id, _rows.c.secret_hash, _rows.c.scopes, _rows.c.last_used_at
+    *(getattr(_rows.c, name) for name in ("id", "membership_id", "client_id", "secret_hash", "jwks", "scopes")),
+    _rows.c.last_used_at,
 ).where(_rows.c.client_id == sa.bindparam("client"), _rows.c.discarded_at.is_(None))
 _NOTE_USE = sa.update(_rows).where(_rows.c.id == sa.bindparam("account")).values(last_used_at=sa.bindparam("now"))
 
@@ -43,22 +46,34 @@ class Served:
 
     identity: Identity
     scopes: frozenset[str]
+    claims: dict[str, Any]
+    """What the token says, which its account bears out."""
+
+    @property
+    def jkt(self) -> str | None:
+        """The key that it is bound to (RFC 9449 section 6)."""
+        bound = self.claims.get("cnf")
+        return str(bound.get("jkt")) if isinstance(bound, dict) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A token that is not the account's own, or is worth nothing now."""
 
 
 async def client_credentials(
     issuer: Issuer, credentials: Credentials, fields: Mapping[str, str], now: datetime
 ) -> dict[str, Any]:
-    """A token of ten minutes for the panel's API, within the account's scopes. Raises Rejected."""
+    """A token of ten minutes for the panel's API, within the account's scopes. Raises Rejected.
+
+    It is bound to the key whose proof came along (RFC 9449), where one did.
+    """
     async with issuer.store.hot.connect() as connection:
-        account = (await connection.execute(_BY_CLIENT, {"client": credentials.client_id})).one_or_none()
+        account = await _proven_account(connection, credentials)
         if account is None:
             # An app that proves itself is told that this is not for apps; all others that they are nobody.
             credentials.prove(await by_token(connection, credentials.client_id, ACCESS, "", now))
             raise Rejected("unauthorized_client", "Only a service account has this grant.")
-        if not _proven(account, credentials.secret) or not await live_identities(
-            connection, membership_id=account.membership_id
-        ):
-            raise no_such_client()
     wanted = {fields[name] for name in ("audience", "resource") if name in fields}
     if wanted - {audience_of_panel(issuer)}:
         raise Rejected("invalid_target", f"These tokens are for {audience_of_panel(issuer)} alone.")
@@ -72,14 +87,17 @@ async def client_credentials(
         "iat": int(now.timestamp()),
         "exp": int((now + ACCESS_LIVES).timestamp()),
         "jti": secrets.token_hex(16),
-        "gen": _generation(account.secret_hash),
+        "gen": _generation(account),
     }
+    if credentials.jkt is not None:
+        claims["cnf"] = {"jkt": credentials.jkt}
     token = (await issuer.keys.signer(ALGORITHMS[0], now)).sign(claims, ACCESS_TYPE)
     if account.last_used_at is None or now - account.last_used_at > NOTED_EVERY:
         async with issuer.store.writer.begin() as connection:
             await connection.execute(_NOTE_USE, {"account": account.id, "now": now})
     seconds = int(ACCESS_LIVES.total_seconds())
-    return {"access_token": token, "token_type": "Bearer", "expires_in": seconds, "scope": scope}
+    scheme = "Bearer" if credentials.jkt is None else "DPoP"
+    return {"access_token": token, "token_type": scheme, "expires_in": seconds, "scope": scope}
 
 
 async def served_by(
@@ -95,13 +113,64 @@ async def served_by(
     if not isinstance(client_id, str) or not isinstance(scope, str):
         return None
     account = (await connection.execute(_BY_CLIENT, {"client": client_id})).one_or_none()
-    if account is None or said.get("gen") != _generation(account.secret_hash):
+    if account is None or said.get("gen") != _generation(account):
         return None
     if said.get("sub") != str(account.membership_id):
         return None
+    if await was_seen(connection, GIVEN_BACK, client_id, str(said.get("jti"))):
+        return None
     live = await live_identities(connection, membership_id=account.membership_id)
     scopes = frozenset(scope.split()) & frozenset(account.scopes.split())
-    return Served(live[0], scopes) if live else None
+    return Served(live[0], scopes, dict(said)) if live else None
+
+
+async def introspect(
+    issuer: Issuer, credentials: Credentials, fields: Mapping[str, str], now: datetime
+) -> dict[str, Any] | None:
+    """What one of its own tokens is worth to a service account (RFC 7662); None for a client that is no account."""
+    served = await _shown(issuer, credentials, fields, now)
+    if served is None:
+        return None
+    if isinstance(served, Foreign):
+        return {"active": False}
+    said = {name: value for name, value in served.claims.items() if name != "gen"}
+    return {"active": True, "token_type": "Bearer" if served.jkt is None else "DPoP"} | said
+
+
+async def give_back(issuer: Issuer, credentials: Credentials, fields: Mapping[str, str], now: datetime) -> bool:
+    """Take a token back from a service account (RFC 7009), whatever it is; False for a client that is no account."""
+    served = await _shown(issuer, credentials, fields, now)
+    if isinstance(served, Served):
+        said = served.claims
+        until = datetime.fromtimestamp(said["exp"], UTC)
+        await first_seen(issuer.store, GIVEN_BACK, str(said["client_id"]), str(said["jti"]), until, now)
+    return served is not None
+
+
+async def _shown(
+    issuer: Issuer, credentials: Credentials, fields: Mapping[str, str], now: datetime
+) -> "Served | Foreign | None":
+    """The token that a service account shows, when it is its own and good now; None for a client that is none."""
+    if not credentials.client_id.startswith(PREFIX):
+        return None
+    async with issuer.store.hot.connect() as connection:
+        if await _proven_account(connection, credentials) is None:
+            return None
+        if "token" not in fields:
+            raise Rejected("invalid_request", "The token is missing.")
+        served = await served_by(issuer, connection, fields["token"], now)
+    own = served is not None and served.claims.get("client_id") == credentials.client_id
+    return served if served is not None and own else Foreign()
+
+
+async def _proven_account(connection: AsyncConnection, credentials: Credentials) -> Any:
+    """The row of the account that these credentials prove; None where it is none. Raises Rejected."""
+    account = (await connection.execute(_BY_CLIENT, {"client": credentials.client_id})).one_or_none()
+    if account is None:
+        return None
+    if not _proven(account, credentials) or not await live_identities(connection, membership_id=account.membership_id):
+        raise no_such_client()
+    return account
 
 
 async def discard_account(session: AsyncSession, actor: Actor, account: ServiceAccount, now: datetime) -> None:
@@ -112,14 +181,18 @@ async def discard_account(session: AsyncSession, actor: Actor, account: ServiceA
         await discard_membership(session, actor, membership, now)
 
 
-def _proven(account: Any, secret: str | None) -> bool:
-    known = account.secret_hash
+def _proven(account: Any, credentials: Credentials) -> bool:
+    """By a key where it has keys, else by its secret; never by the other."""
+    known, secret = account.secret_hash, credentials.secret
+    if account.jwks:
+        return credentials.by_key
     return secret is not None and known is not None and hmac.compare_digest(digest(secret), known)
 
 
-def _generation(secret_hash: str | None) -> str:
-    """Which secret a token was got by: another one, and the token is worth nothing."""
-    return digest(f"generation:{secret_hash}")[:16]
+def _generation(account: Any) -> str:
+    """Which secret or keys a token was got by: others, and the token is worth nothing."""
+    kept = json.dumps(account.jwks, sort_keys=True) if account.jwks else account.secret_hash
+    return digest(f"generation:{kept}")[:16]
 
 
 def _scope_within(asked: str | None, held: str) -> str:

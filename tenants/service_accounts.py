@@ -1,4 +1,4 @@
-"""Service accounts: programs of a company, each with one membership there, that prove themselves by a secret.
+"""Service accounts: programs of a company, each with one membership there, that prove themselves by a secret or keys.
 
 Behind one stands a User without a password or an address that takes letters: all that looks at people (the fence,
 ranks, closing, history) looks at it in the same way, and nobody signs in, is bound to or stands in as it.
@@ -17,7 +17,7 @@ from tenants.credentials import digest, new_secret
 from tenants.people import Membership, User
 from tenants.reach import Extent, Reach
 from tenants.records import Audited, Json, Number, Record
-from tenants.refusals import Conflict, Invalid, OutOfReach
+from tenants.refusals import Conflict, Invalid, NotPermitted, OutOfReach
 from tenants.roles import Role
 from tenants.text import named
 from tenants.trail import numbered, record
@@ -67,13 +67,14 @@ class ServiceAccount(Record, Audited):
         role: Role,
         scopes: list[str],
         now: datetime,
-    ) -> tuple["ServiceAccount", str]:
-        """A new one and its secret, shown once. Its role is one that the actor may grant there."""
+        jwks: dict[str, object] | None = None,
+    ) -> tuple["ServiceAccount", str | None]:
+        """A new one and its secret, shown once; with public keys it has none. Its role is one the actor may grant."""
         if not scopes or set(scopes) - set(SCOPES):
             raise Invalid(f"Scopes are {', '.join(SCOPES)}.", field="scopes")
         if tenant.discarded_at is not None:
             raise Conflict(f"{tenant.name} is discarded.")
-        client_id, secret = f"{PREFIX}{secrets.token_hex(8)}", new_secret()
+        client_id, secret = f"{PREFIX}{secrets.token_hex(8)}", None if jwks else new_secret()
         user = User(
             id=await numbered(session, User.__tablename__),
             home_tenant_id=tenant.id,
@@ -91,7 +92,8 @@ class ServiceAccount(Record, Audited):
             membership_id=membership.id,
             name=user.name,
             client_id=client_id,
-            secret_hash=digest(secret),
+            secret_hash=digest(secret) if secret is not None else None,
+            jwks=jwks,
             scopes=" ".join(scope for scope in SCOPES if scope in scopes),
             created_at=now,
         )
@@ -101,13 +103,25 @@ class ServiceAccount(Record, Audited):
         return account, secret
 
     async def rotate(self, session: AsyncSession) -> str:
-        """A new secret, shown once; the old one, and every token got by it, ends at once."""
+        """A new secret, shown once; the old one or the keys, and every token got by them, end at once."""
         self._require_in_use()
         secret = new_secret()
-        self.secret_hash = digest(secret)
+        self.secret_hash, self.jwks = digest(secret), None
         record(session, Verb.SERVICE_ACCOUNT_ROTATED, self)
         await session.flush()
         return secret
+
+    async def prove_by(self, session: AsyncSession, actor: Actor, jwks: dict[str, object]) -> None:
+        """By these public keys from now on (RFC 7523); what was before, and every token got by it, ends at once.
+
+        A program that does so has all that the account may: nobody gives themselves more than they have.
+        """
+        self._require_in_use()
+        if actor.scopes is not None and not set(self.scopes.split()) <= actor.scopes:
+            raise NotPermitted("This account may do more than your key. Do it in the panel.", rule="scope")
+        self.secret_hash, self.jwks = None, jwks
+        record(session, Verb.SERVICE_ACCOUNT_KEYED, self)
+        await session.flush()
 
     async def discard(self, session: AsyncSession, now: datetime) -> None:
         """No more tokens, and those that there are end at once. Its membership is ended by who calls this."""

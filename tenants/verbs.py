@@ -104,6 +104,7 @@ class Verb(StrEnum):
     API_KEY_REVOKED = "api_key.revoked", "revoked the API key {record}"
     SERVICE_ACCOUNT_CREATED = "service_account.created", "made the service account {record}"
     SERVICE_ACCOUNT_ROTATED = "service_account.rotated", "made a new secret for the service account {record}"
+    SERVICE_ACCOUNT_KEYED = "service_account.keyed", "gave the service account {record} public keys to prove itself by"
     SERVICE_ACCOUNT_DISCARDED = "service_account.discarded", "discarded the service account {record}"
     SIGNED_IN = "sign_in.started", "signed in"
     SIGN_IN_FAILED = "sign_in.failed", "failed to sign in"

@@ -1,27 +1,31 @@
-"""Service accounts: the programs of a company. A key sees and discards them; making one asks for a person."""
+"""Service accounts: programs of a company. A key sees them, gives them keys, discards them; a person makes one."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
-from msgspec import Struct
+from litestar.params import JSONBody
+from msgspec import Meta, Struct
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bindings.public_keys import checked_keys
 from bindings.service_accounts import discard_account
-from control.api.doors import Asked, Session, acting, creates, reads
+from control.api.doors import Asked, Session, acting, creates, reads, sets
 from control.api.lists import Asking, page
-from control.api.shapes import Listed, Named, PathId, tenants_named
+from control.api.shapes import Listed, Named, PathId, Sent, tenants_named
 from tenants.people import Membership
 from tenants.roles import Permission
 from tenants.service_accounts import ServiceAccount, find_service_account
 
 MANAGE = Permission.MANAGE_PEOPLE
+Keys = Annotated[dict[str, Any], Meta(description="A JSON Web Key Set of public keys (RFC 7517).")]
 
 
 class ServiceAccountShape(Struct):
-    """A program's account. It gets tokens by `grant_type=client_credentials`, with its client id and secret.
+    """A program's account. It gets tokens by `grant_type=client_credentials`, with its secret or a key of its own.
 
-    The secret is shown once, in the panel, where one is made: that asks for a fresh proof of who makes it.
+    A secret is shown once, in the panel, where one is made: that asks for a fresh proof of who makes it.
     """
 
     id: int
@@ -31,9 +35,19 @@ class ServiceAccountShape(Struct):
     membership: int
     role: str
     scopes: list[str]
+    proof: Literal["secret", "keys"]
+    """How it shows that it is itself."""
+    jwks: dict[str, Any] | None
+    """The public keys that it proves itself by (RFC 7523)."""
     created_at: datetime
     last_used_at: datetime | None
     discarded_at: datetime | None
+
+
+class AccountKeys(Sent):
+    """Public keys in place of a secret, or in place of the keys there are."""
+
+    jwks: Keys
 
 
 @reads("/service-accounts", may=MANAGE, summary="List the service accounts in reach")
@@ -55,6 +69,24 @@ async def list_service_accounts(session: Session, listing: Asking) -> Listed[Ser
 async def show_service_account(session: Session, account_id: PathId) -> ServiceAccountShape:
     """The service account, when in reach; never its secret."""
     return (await _shapes(session, [await find_service_account(session, account_id)]))[0]
+
+
+@sets(
+    "/service-accounts/{account_id:int}/keys",
+    may=MANAGE,
+    outlives=True,
+    summary="Register public keys in place of a secret",
+)
+async def set_service_account_keys(
+    request: Asked, session: Session, account_id: PathId, data: JSONBody[AccountKeys]
+) -> ServiceAccountShape:
+    """It proves itself by them from now on (`private_key_jwt`); secret or keys of before, and all its tokens, end.
+
+    A key of yours needs the account's own scopes for it.
+    """
+    account = await find_service_account(session, account_id)
+    await account.prove_by(session, acting(request), checked_keys(data.jwks))
+    return (await _shapes(session, [account]))[0]
 
 
 @creates(
@@ -85,6 +117,8 @@ async def _shapes(session: AsyncSession, accounts: Sequence[ServiceAccount]) -> 
             each.membership_id,
             roles.get(each.membership_id, ""),
             each.scopes.split(),
+            "secret" if each.jwks is None else "keys",
+            each.jwks,
             each.created_at,
             each.last_used_at,
             each.discarded_at,
@@ -93,4 +127,4 @@ async def _shapes(session: AsyncSession, accounts: Sequence[ServiceAccount]) -> 
     ]
 
 
-ROUTES = [list_service_accounts, show_service_account, discard_service_account]
+ROUTES = [list_service_accounts, show_service_account, set_service_account_keys, discard_service_account]

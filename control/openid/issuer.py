@@ -10,7 +10,7 @@ from litestar import Request, Response
 
 from bindings.apps import App, origin_of
 from bindings.clients import Rejected, one_of_each
-from bindings.dpop import SCHEME, Shown, bad_proof
+from bindings.dpop import BEARER, SCHEME, Shown, bad_proof
 from bindings.introspection import no_good_token
 from bindings.public_keys import ALGORITHMS
 from bindings.tokens import Issuer
@@ -20,7 +20,6 @@ from tenants.store import Store
 
 MOST_FIELDS = 60
 FORM = "application/x-www-form-urlencoded"
-BEARER = "Bearer"
 UNCACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 ORIGINS_KEPT = timedelta(seconds=30)
 """How long a process keeps the list of origins that apps ask from."""

@@ -60,7 +60,9 @@ async def introspection(request: Asked) -> Response[Any]:
     """What one of its own tokens is worth to an app now (RFC 7662)."""
 
     async def ask(request: Asked, credentials: Credentials, fields: Form) -> dict[str, Any]:
-        return await introspect(issuer_of(request), credentials, fields, request.user.now)
+        issuer, now = issuer_of(request), request.user.now
+        known = await service_accounts.introspect(issuer, credentials, fields, now)
+        return known or await introspect(issuer, credentials, fields, now)
 
     return await by_client(request, ask, {})
 
@@ -70,7 +72,9 @@ async def revocation(request: Asked) -> Response[Any]:
     """An app gives a token back (RFC 7009): 200 whatever it was."""
 
     async def give_back(request: Asked, credentials: Credentials, fields: Form) -> None:
-        await revoke(issuer_of(request), credentials, fields, request.user.now, request.user.origin)
+        issuer, now = issuer_of(request), request.user.now
+        if not await service_accounts.give_back(issuer, credentials, fields, now):
+            await revoke(issuer, credentials, fields, now, request.user.origin)
 
     return await by_client(request, give_back, await cross_origin(request))
 

@@ -1,5 +1,6 @@
-"""Service accounts of a company: made with a secret shown once, given a new one, discarded."""
+"""Service accounts of a company: made with a secret shown once or with public keys, given others, discarded."""
 
+import json
 from typing import Any
 
 import sqlalchemy as sa
@@ -7,6 +8,7 @@ from litestar import Request, Response, get, post
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bindings.public_keys import checked_keys, read_keys
 from bindings.service_accounts import discard_account
 from control.pages.company import framed
 from control.pages.parts.asked import one_of
@@ -27,6 +29,7 @@ from tenants.tree import Kind, Tenant, find_tenant
 MANAGE = Permission.MANAGE_PEOPLE
 PLACE = "/companies/{tenant_id:int}/service-accounts"
 PAGE = "/companies/{tenant_id}/service-accounts"
+KEYS = PAGE + "/{account_id}/keys"
 MOST = 200
 """How many of one company the page shows, the newest first."""
 Asked = Request[Visitor, Any, Any]
@@ -49,7 +52,14 @@ async def make(request: Asked, tenant_id: Id) -> Response[Any]:
             if not role:
                 raise Invalid("Choose a role.", field="role")
             account, secret = await ServiceAccount.make(
-                session, actor, tenant, fields.text("name"), Role(role), fields.all("scopes"), request.user.now
+                session,
+                actor,
+                tenant,
+                fields.text("name"),
+                Role(role),
+                fields.all("scopes"),
+                request.user.now,
+                checked_keys(read_keys(fields.text("jwks"))) if fields.text("jwks") else None,
             )
             return await show(request, session, tenant, made=(account, secret))
     except Invalid as refusal:
@@ -63,6 +73,53 @@ async def rotate(request: Asked, session: Session, tenant_id: Id, account_id: Id
     account = await _find(session, tenant_id, account_id)
     secret = await account.rotate(session)
     return await show(request, session, await find_tenant(session, tenant_id), made=(account, secret))
+
+
+@get(PLACE + "/{account_id:int}/keys", may=MANAGE, outlives=True, include_in_schema=False)
+async def keys(request: Asked, session: Session, tenant_id: Id, account_id: Id) -> Template:
+    """The public keys that it proves itself by, and the form for others."""
+    return await show_keys(request, session, await _find(session, tenant_id, account_id))
+
+
+@post(
+    PLACE + "/{account_id:int}/keys", may=MANAGE, outlives=True, proof=True, proof_at=KEYS, include_in_schema=False
+)
+async def register(request: Asked, tenant_id: Id, account_id: Id) -> Response[Any]:
+    """It proves itself by these from now on; what was before, and all its tokens, end."""
+    fields = await read_fields(request)
+    try:
+        async with changing(request) as session:
+            account = await _find(session, tenant_id, account_id)
+            await account.prove_by(session, acting(request), checked_keys(read_keys(fields.text("jwks"))))
+    except Invalid as refusal:
+        async with changing(request) as session:
+            return await show_keys(request, session, await _find(session, tenant_id, account_id), fields, refusal)
+    said = speech(request)("%(name)s proves itself by these keys from now on.") % {"name": account.name}
+    return see_other(request, PAGE.format(tenant_id=tenant_id), say=said)
+
+
+async def show_keys(
+    request: Asked,
+    session: AsyncSession,
+    account: ServiceAccount,
+    fields: Fields = UNTOUCHED,
+    refusal: Refusal | None = None,
+) -> Template:
+    """The page of its keys, with what is wrong with those that were sent."""
+    known = json.dumps(account.jwks, indent=2) if account.jwks else ""
+    answer = await framed(
+        request,
+        session,
+        await find_tenant(session, account.tenant_id),
+        "service-accounts",
+        "companies/service-account-keys.html",
+        account=account,
+        typed=fields.text("jwks") or known,
+        errors=errors_of(refusal),
+    )
+    if refusal is not None:
+        answer.status_code = refusal.status
+    return answer
 
 
 @post(
@@ -82,7 +139,7 @@ async def show(
     tenant: Tenant,
     fields: Fields = UNTOUCHED,
     refusal: Refusal | None = None,
-    made: tuple[ServiceAccount, str] | None = None,
+    made: tuple[ServiceAccount, str | None] | None = None,
 ) -> Template:
     """The page, with a secret that was made just now, or with what is wrong."""
     answer = await framed(
@@ -127,4 +184,4 @@ async def _find(session: AsyncSession, tenant_id: int, account_id: int) -> Servi
     return account
 
 
-ROUTES = [every, make, rotate, discard]
+ROUTES = [every, make, rotate, keys, register, discard]

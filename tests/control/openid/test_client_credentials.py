@@ -22,6 +22,9 @@ from tenants.tree import Scope, Tenant, find_tenant
 from tenants.verbs import Verb
 from tests.cast import ORIGIN, WHY, house_work, work_as
 from tests.control.openid.story import ISSUER, Client, Panel, app_of
+from tests.control.openid.test_client_proofs import KEY, OTHERS, Prover, public
+from tests.control.openid.test_dpop import KEY as HELD
+from tests.control.openid.test_dpop import Holder
 
 
 async def till(
@@ -267,3 +270,93 @@ async def test_a_program_mints_only_with_that_scope(panel: Panel) -> None:
     answer = await with_it.http.post("/api/sys/users/exchange", json=minted.json())
     assert answer.status_code == 200
     assert (await with_it.read(answer.json()["access_token"]))["act"]["name"] == "Till"
+
+
+async def keyed(panel: Panel, client: Client) -> Prover:
+    """The till, which holds a key of its own and no secret from now on."""
+    async with work_as(panel.store, panel.cast.actor("Boris"), panel.clock.now) as session:
+        account = await find_service_account(session, (await the_row(panel)).id)
+        await account.prove_by(session, panel.cast.actor("Boris"), public(KEY))
+    return Prover(panel, client)
+
+
+async def test_with_a_key_of_its_own_its_secret_opens_nothing(panel: Panel) -> None:
+    client = await till(panel)
+    before = await token_of(client)
+    prover = await keyed(panel, client)
+    assert (await get(client, "/api/v1/me", before)).status_code == 401
+    assert (await ask(client)).json()["error"] == "invalid_client"
+    answer = await prover.post("/oauth/token", grant_type="client_credentials")
+    assert answer.status_code == 200, answer.text
+    assert (await get(client, "/api/v1/me", answer.json()["access_token"])).status_code == 200
+    wrong = await prover.post("/oauth/token", prover.assertion(key=OTHERS), grant_type="client_credentials")
+    assert (wrong.status_code, wrong.json()["error"]) == (401, "invalid_client")
+    async with work_as(panel.store, panel.cast.actor("Boris"), panel.clock.now) as session:
+        client.secret = await (await find_service_account(session, (await the_row(panel)).id)).rotate(session)
+    assert (await get(client, "/api/v1/me", answer.json()["access_token"])).status_code == 401
+    assert (await prover.post("/oauth/token", grant_type="client_credentials")).status_code == 401
+    assert (await ask(client)).status_code == 200
+
+
+async def test_a_program_gives_an_account_keys_that_may_no_more_than_itself(panel: Panel) -> None:
+    client = await till(panel, scopes="read write stand_in")
+    path = f"/api/v1/service-accounts/{(await the_row(panel)).id}/keys"
+    narrow = await token_of(client, scope="read write")
+    sent = {"jwks": public(KEY)}
+    refused = await client.http.put(path, json=sent, headers={"Authorization": f"Bearer {narrow}"})
+    assert (refused.status_code, refused.json()["rule"]) == (403, "scope")
+    private = {"jwks": {"keys": [KEY.as_dict(private=True)]}}
+    bearer = {"Authorization": f"Bearer {await token_of(client)}"}
+    assert (await client.http.put(path, json=private, headers=bearer)).status_code == 422
+    shown = await client.http.put(path, json=sent, headers=bearer)
+    assert (shown.status_code, shown.json()["proof"]) == (200, "keys")
+    answer = await Prover(panel, client).post("/oauth/token", grant_type="client_credentials")
+    assert answer.json()["scope"] == "read write stand_in"
+
+
+async def test_a_token_that_is_bound_to_a_key_opens_the_api_with_its_proof_alone(panel: Panel) -> None:
+    client = await till(panel)
+    holder, here = Holder(panel, client), f"{ISSUER}/api/v1/me"
+    given = (await holder.ask(holder.proof(), grant_type="client_credentials")).json()
+    token = given["access_token"]
+    assert (given["token_type"], (await client.read(token))["cnf"]) == ("DPoP", {"jkt": HELD.thumbprint()})
+    proof = holder.proof(here, "GET", token=token)
+    assert (await holder.show(token, proof, path="/api/v1/me")).status_code == 200
+    for wrong, scheme in (
+        (proof, "DPoP"),
+        (None, "DPoP"),
+        (holder.proof(here, "GET"), "DPoP"),
+        (holder.proof(here, "POST", token=token), "DPoP"),
+        (holder.proof(here, "GET", token=token, key=OTHERS), "DPoP"),
+        (holder.proof(here, "GET", token=token), "Bearer"),
+        (None, "Bearer"),
+    ):
+        answer = await holder.show(token, wrong, scheme, "/api/v1/me")
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"].startswith("DPoP "), scheme
+    free = await token_of(client)
+    assert (await holder.show(free, holder.proof(here, "GET", token=free), path="/api/v1/me")).status_code == 401
+    assert (await holder.client.introspect(token))["cnf"] == {"jkt": HELD.thumbprint()}
+
+
+async def test_an_account_asks_what_its_own_token_is_worth_and_gives_it_back(panel: Panel, softphone: Client) -> None:
+    client = await till(panel)
+    token, other = await token_of(client), await token_of(client)
+    said = await client.introspect(token)
+    assert (said["active"], said["token_type"], said["scope"]) == (True, "Bearer", "read write")
+    assert (said["aud"], said["client_id"], "gen" in said) == (f"{ISSUER}/api", client.client_id, False)
+    pias = await softphone.log_in(await panel.sign_in("Pia"))
+    assert await client.introspect(pias.access) == {"active": False}
+    assert (await client.post("/oauth/introspect")).json()["error"] == "invalid_request"
+    for worthless in (pias.access, pias.refresh, "x"):
+        assert (await client.post("/oauth/revoke", token=worthless)).status_code == 200
+    assert (await softphone.introspect(pias.access))["active"] is True
+    # An app cannot give it back, and who shows no secret cannot either.
+    await softphone.post("/oauth/revoke", token=token)
+    wrong = Client(panel, client.client_id, panel.browser(), "wrong")
+    assert (await wrong.post("/oauth/revoke", token=token)).status_code == 401
+    assert (await get(client, "/api/v1/me", token)).status_code == 200
+    assert (await client.post("/oauth/revoke", token=token, token_type_hint="refresh_token")).status_code == 200
+    assert await client.introspect(token) == {"active": False}
+    assert (await get(client, "/api/v1/me", token)).status_code == 401
+    assert (await get(client, "/api/v1/me", other)).status_code == 200

@@ -1,6 +1,8 @@
 """The pages of service accounts, and where the platform lets an app exchange tokens."""
 
+import json
 import re
+from html import unescape
 
 import httpx
 import sqlalchemy as sa
@@ -8,6 +10,7 @@ import sqlalchemy as sa
 from bindings.apps import App
 from tenants.service_accounts import ServiceAccount
 from tests.cast import house_work
+from tests.control.openid.test_client_proofs import KEY, public
 from tests.control.visits import House
 
 
@@ -107,3 +110,27 @@ async def test_ada_lets_an_app_exchange_tokens_and_olaf_cannot(pages: House) -> 
     await ada.post(f"/apps/{app}/exchanges", at=f"/apps/{app}", exchanges="no")
     async with house_work(pages.store, pages.clock.now) as session:
         assert (await session.get_one(App, app)).exchanges is False
+
+
+async def test_boris_gives_one_keys_in_place_of_its_secret(pages: House) -> None:
+    client = await make(pages)
+    boris, page = await pages.visit("Boris"), f"{page_of(pages)}/{(await the_account(pages)).id}/keys"
+    assert "It proves itself by a secret now." in await boris.read(page)
+    for wrong in ("", "no JSON", "{}", json.dumps(KEY.as_dict(private=True))):
+        answer = await boris.post(page, at=page, status=422, jwks=wrong)
+        assert 'aria-invalid="true"' in answer.text
+    assert (await ask(pages, client)).status_code == 200
+    await boris.post(page, at=page, jwks=json.dumps(public(KEY)))
+    assert (await ask(pages, client)).status_code == 401
+    account = await the_account(pages)
+    assert (account.secret_hash, account.jwks) == (None, public(KEY))
+    assert KEY.as_dict(private=False)["x"] in unescape(await boris.get(page))
+
+
+async def test_one_is_made_with_keys_and_has_no_secret(pages: House) -> None:
+    boris, page = await pages.visit("Boris"), page_of(pages)
+    said = {"name": "Till", "role": "member", "scopes": "read"}
+    await boris.post(page, at=page, status=422, jwks="[]", **said)
+    answer = await boris.post(page, at=page, status=200, jwks=json.dumps(public(KEY)), **said)
+    assert "client-secret" not in answer.text
+    assert (await the_account(pages)).jwks == public(KEY)
