@@ -8,6 +8,8 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, NotAuthorizedException
 from litestar.response import Redirect, Template
 
+from bindings.dpop import SCHEME
+from bindings.public_keys import ALGORITHMS
 from control.doors import ItIsOver
 from control.pages.parts.ended_how import ended_how
 from control.proof import FactorFirst, ProveFirst
@@ -15,7 +17,15 @@ from control.speech import speech
 from control.visitor import Visitor
 from tenants.refusals import Conflict, Invalid, Refusal, TooMany
 
-PROGRAMS = ("/oauth/token", "/oauth/introspect", "/oauth/revoke", "/oauth/userinfo", "/oauth/acting", "/embed/acting")
+PROGRAMS = (
+    "/oauth/token",
+    "/oauth/introspect",
+    "/oauth/revoke",
+    "/oauth/par",
+    "/oauth/userinfo",
+    "/oauth/acting",
+    "/embed/acting",
+)
 PROVISIONING = "/scim/"
 
 log = structlog.get_logger()
@@ -91,6 +101,12 @@ def http_error(request: Request[Visitor, Any, Any], error: HTTPException) -> Res
         headers["WWW-Authenticate"] = 'Bearer realm="understudy"'
     extra = {"errors": errors} if errors else {}
     detail = error.detail if error.status_code < 500 else ""
+    unproven = request.user.unproven if error.status_code == 401 and "user" in request.scope else None
+    if unproven is not None:
+        # A token that is bound to a key was shown without its holder's proof (RFC 9449 section 7.1).
+        detail = unproven.sentence
+        algorithms = " ".join(ALGORITHMS)
+        headers["WWW-Authenticate"] = f'{SCHEME} realm="understudy", error="{unproven.error}", algs="{algorithms}"'
     if error.status_code == 404:
         detail = "Nothing here that you can see."
     return answer(request, error.status_code, detail, headers=headers, **extra)

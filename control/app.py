@@ -187,6 +187,9 @@ def _number_and_log(app: ASGIApp) -> ASGIApp:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 _guard(message)
+                meter = getattr(scope.get("user"), "meter", None)
+                if meter is not None:
+                    message["headers"] = [*message["headers"], *meter.answered(status)]
                 # A stream goes on for minutes: what took time is how long it was until it began.
                 if (b"content-type", EVENTS) in message["headers"]:
                     begun_after = time.perf_counter() - begun

@@ -13,6 +13,9 @@ outlive them, the trail refuses that part (tenants/trail.py, `lends` of each kin
 an impersonation ended: everything else answers with the page that says so, so that nobody is switched back in silence.
 `reveals=True` opens what is private, and is closed to who stands in to look only, whatever the method.
 
+Programs are counted (control/rate_limits.py): where a key is asked for, under its quota; elsewhere `quota="app"` or
+`quota="network"` says which. `kept_open=True` is a way to stop something, counted apart.
+
 Where an organization asks its admins and operators for a second factor, who has none passes only the routes with
 `before_factor=True`: to set one up, to be somebody else, and to leave.
 """
@@ -80,6 +83,8 @@ async def door(connection: ASGIConnection[Any, Visitor, Any, Any], handler: Base
     if _answers_options(handler):
         return
     visitor, may = connection.user, handler.opt["may"]
+    if visitor.held_back is not None:
+        raise visitor.held_back
     if visitor.over is not None and not handler.opt.get("when_over"):
         raise ItIsOver
     if isinstance(handler, HTTPRouteHandler) and method_of(connection) not in SAFE:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.keys import KeyRing
 from bindings.tokens import Issuer
+from control.rate_limits import RateLimits
 from control.settings import Settings
 from control.streams import Streams
 from tenants.letters import Addressee, Letter, LetterKind
@@ -54,6 +55,11 @@ class House:
     def issuer(self) -> Issuer:
         """Who signs in this process: the panel's address, its keys and its database."""
         return Issuer(self.settings.public_url, self.store, KeyRing(self.store, self.settings.secret_key))
+
+    @cached_property
+    def rate_limits(self) -> RateLimits:
+        """What programs asked of this process lately."""
+        return RateLimits(self.settings.quotas)
 
     @cached_property
     def sealer(self) -> Sealer:

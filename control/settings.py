@@ -4,17 +4,20 @@ import base64
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
 from control.mail.server import MailServer, NoServer
+from control.rate_limits import Quotas
 from tenants.refusals import Invalid
 from tenants.text import email_address
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LONGEST_QUOTA = 9
+"""Digits of a rate limit."""
 
 
 class Unusable(Exception):
@@ -35,6 +38,8 @@ class Settings:
     """The address that letters come from; `sender_address` is never without one."""
     workers: int = 1
     trusted_proxies: tuple[str, ...] = ()
+    quotas: Quotas = field(default_factory=Quotas)
+    """What programs may ask of each worker."""
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -55,6 +60,7 @@ class Settings:
             mail_from=_mail_from(known.get("UNDERSTUDY_MAIL_FROM")),
             workers=workers,
             trusted_proxies=tuple(known.get("UNDERSTUDY_TRUSTED_PROXIES", "").replace(",", " ").split()),
+            quotas=_quotas(known),
         )
 
     @property
@@ -139,6 +145,23 @@ def _workers(text: str, url: str) -> int:
         raise Unusable("UNDERSTUDY_WORKERS is a number from 1.")
     if int(text) > 1 and url.startswith("sqlite"):
         raise Unusable("More than one worker needs PostgreSQL: set UNDERSTUDY_DATABASE_URL.")
+    return int(text)
+
+
+def _quotas(known: Mapping[str, str]) -> Quotas:
+    """Requests a minute, 0 for no limit."""
+    usual = Quotas()
+    return Quotas(
+        key=_quota(known, "UNDERSTUDY_RATE_LIMIT", usual.key),
+        app=_quota(known, "UNDERSTUDY_RATE_LIMIT_APPS", usual.app),
+        network=_quota(known, "UNDERSTUDY_RATE_LIMIT_STRANGERS", usual.network),
+    )
+
+
+def _quota(known: Mapping[str, str], name: str, usual: int) -> int:
+    text = known.get(name) or str(usual)
+    if not (text.isascii() and text.isdigit()) or len(text) > LONGEST_QUOTA:
+        raise Unusable(f"{name} is a number of requests a minute, 0 for no limit.")
     return int(text)
 
 

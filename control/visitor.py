@@ -11,10 +11,13 @@ from litestar.middleware import AbstractAuthenticationMiddleware, Authentication
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from bindings.binding import Binding, Staleness, identity_of, open_bindings, staleness
+from bindings.clients import Rejected
+from bindings.dpop import BEARER, SCHEME, Shown, require_holder
 from bindings.impersonation import Impersonation
 from bindings.minting import stand_in_of
 from bindings.service_accounts import served_by
 from control.house import House
+from control.rate_limits import Meter
 from control.settings import Settings
 from tenants.actor import Actor, Identity, Origin, Via
 from tenants.api_keys import PREFIX, ApiKey
@@ -23,6 +26,7 @@ from tenants.credentials import digest
 from tenants.identities import live_identities
 from tenants.people import User
 from tenants.reach import Reach
+from tenants.refusals import TooMany
 from tenants.sign_in import SignIn
 
 SEEN_EVERY = timedelta(minutes=1)
@@ -52,6 +56,12 @@ class Visitor:
     """The person's open bindings, newest first, each with why it no longer holds: the amber bar."""
     brand: Brand | None = None
     """The brand at the place of their profile, for the pages they see."""
+    unproven: Rejected | None = None
+    """What was wrong with how a token was shown that would have been good (RFC 9449)."""
+    meter: Meter | None = None
+    """What this request counts for, where programs ask."""
+    held_back: TooMany | None = None
+    """They asked too much: nothing was looked up, and the door says so."""
     csrf_seed: str = ""
     """What the form token is made from: the sign-in's own secret, or a stranger's cookie."""
 
@@ -88,6 +98,13 @@ class Visitor:
         return hmac.new(settings.secret_key, b"csrf:" + seed.encode(), "sha256").hexdigest()
 
 
+def meter_of(visitor: Visitor) -> Meter:
+    """What the request counts for, at a door that says its quota."""
+    if visitor.meter is None:
+        raise TypeError("This door does not say its quota.")
+    return visitor.meter
+
+
 class FindVisitor(AbstractAuthenticationMiddleware):
     """Puts the Visitor into the connection. A bad credential makes a stranger; the door decides what that means."""
 
@@ -98,9 +115,14 @@ class FindVisitor(AbstractAuthenticationMiddleware):
             str(connection.scope.get("request_id", "")), connection.client.host if connection.client else ""
         )
         visitor = Visitor(origin, house.clock())
-        taken = connection.route_handler.opt.get("credential", "cookie")
-        if taken == "key":
-            await _by_key(house, visitor, connection.headers.get("authorization", ""))
+        told = connection.route_handler.opt
+        taken = told.get("credential", "cookie")
+        quota = told.get("quota") or ("key" if taken == "key" else None)
+        if quota is not None:
+            kept_open = bool(told.get("kept_open"))
+            visitor.meter = house.rate_limits.meter(quota, origin.address, visitor.now, kept_open=kept_open)
+        if taken == "key" and visitor.meter is not None:
+            await _metered(house, visitor, visitor.meter, connection)
         elif taken == "cookie":
             await _by_cookie(house, visitor, connection)
         return AuthenticationResult(user=visitor, auth=taken)
@@ -218,12 +240,38 @@ async def look_around(session: AsyncSession, visitor: Visitor) -> None:
         visitor.brand = await brand_of(session, visitor.identity.path)
 
 
-async def _by_key(house: House, visitor: Visitor, authorization: str) -> None:
+async def _metered(
+    house: House, visitor: Visitor, meter: Meter, connection: ASGIConnection[Any, Any, Any, Any]
+) -> None:
+    """Who it is, unless they asked too much: then nothing is looked up."""
+    authorization = connection.headers.get("authorization", "")
+    try:
+        meter.admit(authorization)
+        await _by_key(house, visitor, authorization, connection)
+        if visitor.actor is not None:
+            meter.count_for(_credential_of(visitor, visitor.actor))
+    except TooMany as held_back:
+        visitor.held_back = held_back
+
+
+def _credential_of(visitor: Visitor, actor: Actor) -> str:
+    """A key, a stand-in, or a service account, which has a new token every few minutes."""
+    if visitor.api_key_id is not None:
+        return f"key {visitor.api_key_id}"
+    if actor.stand_in_id is not None:
+        return f"stand-in {actor.stand_in_id}"
+    return f"account {actor.standing.membership_id}"
+
+
+async def _by_key(
+    house: House, visitor: Visitor, authorization: str, connection: ASGIConnection[Any, Any, Any, Any]
+) -> None:
     scheme, _, secret = authorization.partition(" ")
     if scheme.lower() == "bearer" and secret.count(".") == 2:
         await _by_token(house, visitor, secret.strip())
-        if visitor.actor is None:
-            await _by_service(house, visitor, secret.strip())
+    known = {each.lower(): each for each in (BEARER, SCHEME)}.get(scheme.lower())
+    if visitor.actor is None and known is not None and secret.count(".") == 2:
+        await _by_service(house, visitor, _shown(house, connection, known, secret.strip()))
     if scheme.lower() != "bearer" or not secret.strip().startswith(PREFIX):
         return
     async with house.store.work(Actor.house("door"), Reach.everywhere("door"), visitor.now, writes=False) as session:
@@ -274,11 +322,26 @@ async def _by_token(house: House, visitor: Visitor, token: str) -> None:
         await _touch(house, Impersonation.__table__, stand.id, {"seen_at": visitor.now})
 
 
-async def _by_service(house: House, visitor: Visitor, token: str) -> None:
-    """A token that a service account got: it acts as its one membership, within its scopes."""
+def _shown(house: House, connection: ASGIConnection[Any, Any, Any, Any], scheme: str, token: str) -> Shown:
+    """A token with the proof that came along (RFC 9449 section 7.1). Several proofs are none."""
+    proofs, method = connection.headers.getall("dpop", []), str(connection.scope.get("method", ""))
+    proof = proofs[0] if len(proofs) == 1 else None
+    return Shown(token, scheme, method, house.issuer.url + connection.url.path, proof)
+
+
+async def _by_service(house: House, visitor: Visitor, shown: Shown) -> None:
+    """A token that a service account got: it acts as its one membership, within its scopes.
+
+    One that is bound to a key is shown with its proof, and is no bearer; one that is not is a bearer alone.
+    """
     async with house.store.hot.connect() as bare:
-        served = await served_by(house.issuer, bare, token, visitor.now)
+        served = await served_by(house.issuer, bare, shown.token, visitor.now)
     if served is None:
+        return
+    try:
+        await require_holder(house.issuer, shown, served.jkt, visitor.now)
+    except Rejected as rejected:
+        visitor.unproven = rejected
         return
     async with house.store.work(Actor.house("door"), Reach.everywhere("door"), visitor.now, writes=False) as session:
         visitor.reader = visitor.user = await session.get(User, served.identity.user_id)

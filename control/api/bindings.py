@@ -115,7 +115,14 @@ async def make_binding(request: Asked, session: Session, data: JSONBody[NewBindi
     return (await _shapes(session, [binding], request.user.now))[0]
 
 
-@removes("/bindings/{binding_id:int}", may=SIGNED_IN, outlives=False, scope="stand_in", summary="Release a binding")
+@removes(
+    "/bindings/{binding_id:int}",
+    may=SIGNED_IN,
+    outlives=False,
+    scope="stand_in",
+    kept_open=True,
+    summary="Release a binding",
+)
 async def release_binding(request: Asked, session: Session, binding_id: PathId) -> None:
     """End it for good, with the logins made through it: one's own, one to oneself, or as an admin."""
     binding = await find_binding(session, binding_id)

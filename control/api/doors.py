@@ -83,9 +83,13 @@ def creates(
     scope: str | None = None,
     status: int = 201,
     starts: bool = False,
+    kept_open: bool = False,
 ) -> Callable[[Handler], HTTPRouteHandler]:
-    """A POST: a new record (201), or a verb done to one (200). With `starts` it begins a stand-in."""
-    more = {"scope": scope, "status_code": status, "starts": starts}
+    """A POST: a new record (201), or a verb done to one (200). With `starts` it begins a stand-in.
+
+    With `kept_open` it is a way to stop something, and counted apart (control/rate_limits.py).
+    """
+    more = {"scope": scope, "status_code": status, "starts": starts, "kept_open": kept_open}
     return _changes(post, path, may=may, outlives=outlives, summary=summary, **more)
 
 
@@ -107,10 +111,17 @@ def replaces(
 
 
 def removes(
-    path: str, *, may: Permission | str, outlives: bool, summary: str, scope: str | None = None, proof: bool = False
+    path: str,
+    *,
+    may: Permission | str,
+    outlives: bool,
+    summary: str,
+    scope: str | None = None,
+    proof: bool = False,
+    kept_open: bool = False,
 ) -> Callable[[Handler], HTTPRouteHandler]:
     """A DELETE: 204. With `proof` it is named here and done in the panel only: a key proves nothing (403)."""
-    more = {"scope": scope, "proof": proof, "status_code": 204}
+    more = {"scope": scope, "proof": proof, "kept_open": kept_open, "status_code": 204}
     return _changes(delete, path, may=may, outlives=outlives, summary=summary, **more)
 
 

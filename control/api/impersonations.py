@@ -115,6 +115,7 @@ async def start_impersonation(request: Request, session: Session, data: JSONBody
     may=SIGNED_IN,
     outlives=False,
     scope="stand_in",
+    kept_open=True,
     summary="End an impersonation",
 )
 async def stop_impersonation(request: Request, session: Session, impersonation_id: PathId) -> None:

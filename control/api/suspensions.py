@@ -77,7 +77,7 @@ async def list_suspensions(session: Session, tenant_id: PathId, listing: Asking)
     return await page(session, wanted, columns, listing, shaped, sort="-id")
 
 
-@creates("/tenants/{tenant_id:int}/suspension", may=MANAGE, outlives=True, summary="Suspend a tenant")
+@creates("/tenants/{tenant_id:int}/suspension", may=MANAGE, outlives=True, kept_open=True, summary="Suspend a tenant")
 async def suspend_tenant(
     request: Asked, session: Session, tenant_id: PathId, data: JSONBody[NewSuspension], dry_run: DryRun = False
 ) -> SuspensionShape | StopsShape:

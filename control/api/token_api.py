@@ -21,6 +21,7 @@ from control.api.shapes import Id, PathId, Sent
 from control.doors import ANYONE, SIGNED_IN
 from control.house import House
 from control.pages.parts.fields import number_in
+from control.visitor import meter_of
 from control.writing.alarms import raise_alarm
 from tenants.actor import Actor, Identity
 from tenants.api_keys import ApiKey
@@ -152,6 +153,7 @@ async def mint_as_lead(request: Asked, session: Session, coworker_id: PathId) ->
     may=ANYONE,
     outlives=False,
     credential="none",
+    quota="network",
     status_code=200,
     summary="Exchange a minted token for a bearer",
     tags=["token API"],
@@ -164,6 +166,7 @@ async def exchange(request: Asked, data: JSONBody[Shown]) -> Response[Bearer]:
     """Once. The guard is asked again; the stand-in begins now and is written down under both names."""
     house: House = request.app.state.house
     now, origin = request.user.now, request.user.origin
+    meter_of(request.user).admit(None)
     if len(data.token) > LONGEST:
         raise Spent
     jti = await read_mint(house.issuer, data.token, now)

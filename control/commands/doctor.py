@@ -46,7 +46,7 @@ async def examine() -> tuple[list[str], bool]:
     """Returns what to print, and whether all that must be right is right."""
     settings = Settings.load()
     findings = [_public_url(settings), _mail(settings), *_files(settings), *await _database(settings)]
-    said = [f"{name:<28} {value}" for name, value in in_force(settings).items()]
+    said = [f"{name:<32} {value}" for name, value in in_force(settings).items()]
     said += [f"{finding.health.value:<8} {finding.sentence}" for finding in findings]
     return said, all(finding.health is not Health.BAD for finding in findings)
 
@@ -59,11 +59,21 @@ def in_force(settings: Settings) -> dict[str, str]:
         "UNDERSTUDY_MAIL_FROM": settings.sender_address,
         "UNDERSTUDY_MIGRATION_URL": masked(settings.migration_url),
         "UNDERSTUDY_PUBLIC_URL": settings.public_url,
+        "UNDERSTUDY_RATE_LIMIT": _quota(settings.quotas.key, settings.workers),
+        "UNDERSTUDY_RATE_LIMIT_APPS": _quota(settings.quotas.app, settings.workers),
+        "UNDERSTUDY_RATE_LIMIT_STRANGERS": _quota(settings.quotas.network, settings.workers),
         "UNDERSTUDY_SECRET_KEY": MASK,
         "UNDERSTUDY_SMTP_URL": masked(settings.smtp_url) if settings.smtp_url else "none: letters stay in the data dir",
         "UNDERSTUDY_WORKERS": str(settings.workers),
         "UNDERSTUDY_TRUSTED_PROXIES": ", ".join(settings.trusted_proxies) or "none",
     }
+
+
+def _quota(quota: int, workers: int) -> str:
+    """Each worker counts for itself."""
+    if not quota:
+        return "none"
+    return f"{quota} a minute" + (f", in each of {workers} workers" if workers > 1 else "")
 
 
 def masked(url: str) -> str:

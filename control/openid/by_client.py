@@ -9,8 +9,9 @@ from litestar import Request, Response
 from bindings.client_proofs import by_assertion
 from bindings.clients import Credentials, Rejected
 from bindings.dpop import key_of
-from control.openid.issuer import UNCACHED, form_fields, issuer_of, proof_of, rejection, url_of
-from control.visitor import Visitor
+from control.openid.issuer import UNCACHED, form_fields, held_back, issuer_of, proof_of, rejection, url_of
+from control.visitor import Visitor, meter_of
+from tenants.refusals import TooMany
 
 Form = Mapping[str, str]
 Asked = Request[Visitor, Any, Any]
@@ -27,7 +28,7 @@ async def by_client(
     """What `act` answers to the app's form, kept nowhere. With `binds` it may be bound to a key (RFC 9449)."""
     try:
         fields = await form_fields(request)
-        credentials = await _credentials(request, fields)
+        credentials = await _counted(request, fields)
         proof = proof_of(request) if binds else None
         if proof is not None:
             jkt = await key_of(issuer_of(request), proof, request.method, url_of(request), request.user.now)
@@ -35,7 +36,28 @@ async def by_client(
         answer = await act(request, credentials, fields)
     except Rejected as rejected:
         return rejection(rejected, "Basic", more)
+    except TooMany as too_many:
+        return held_back(request, too_many, more)
     return Response(answer if answer is not None else b"", status_code=status, headers=UNCACHED | more)
+
+
+async def _counted(request: Asked, fields: Form) -> Credentials:
+    """Who the app says it is, counted before anything is done. Raises Rejected, TooMany.
+
+    An app with a secret is counted by it. One without, whose id everybody knows, is counted in each network: a stranger
+    uses up nothing of others.
+    """
+    meter = meter_of(request.user)
+    secret = fields.get("client_secret")
+    meter.admit(request.headers.get("authorization") or (secret and f"{fields.get('client_id')} {secret}"))
+    credentials = await _credentials(request, fields)
+    if credentials.by_key:
+        meter.count_for(f"client {credentials.client_id}")
+    elif credentials.secret is None:
+        meter.count_for(f"client {credentials.client_id} from {meter.network}")
+    else:
+        meter.expect(f"client {credentials.client_id}")
+    return credentials
 
 
 async def _credentials(request: Asked, fields: Form) -> Credentials:

@@ -14,8 +14,10 @@ from bindings.dpop import BEARER, SCHEME, Shown, bad_proof
 from bindings.introspection import no_good_token
 from bindings.public_keys import ALGORITHMS
 from bindings.tokens import Issuer
+from control import answers
 from control.house import House
 from control.visitor import Visitor
+from tenants.refusals import TooMany
 from tenants.store import Store
 
 MOST_FIELDS = 60
@@ -131,6 +133,13 @@ def refused_token(request: Request[Visitor, Any, Any], rejected: Rejected, more:
     """The refusal of an access token, in the scheme that it was shown with."""
     asked = request.headers.get("authorization", "").partition(" ")[0].lower() == SCHEME.lower()
     return rejection(rejected, SCHEME if asked or rejected.error == "invalid_dpop_proof" else BEARER, more)
+
+
+def held_back(request: Request[Visitor, Any, Any], refusal: TooMany, more: dict[str, str]) -> Response[Any]:
+    """Too much was asked: problem+json, that a page of the app may read too."""
+    answer = answers.refused(request, refusal)
+    answer.headers.update(more)
+    return answer
 
 
 def rejection(rejected: Rejected, scheme: str, more: dict[str, str]) -> Response[dict[str, str]]:

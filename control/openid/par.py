@@ -19,7 +19,7 @@ from control.openid.issuer import cross_origin, house_of
 PAR = "/oauth/par"
 
 
-@post(PAR, may=ANYONE, outlives=False, credential="none", status_code=201, include_in_schema=False)
+@post(PAR, may=ANYONE, outlives=False, credential="none", quota="app", status_code=201, include_in_schema=False)
 async def pushed(request: Asked) -> Response[Any]:
     """Check a request as the authorization endpoint would, keep it, and name it (RFC 9126 section 2)."""
     return await by_client(request, _keep, await cross_origin(request), status=201, binds=True)

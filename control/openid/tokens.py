@@ -11,8 +11,19 @@ from bindings.grants import redeem, refresh, revoke, take_over
 from bindings.introspection import introspect, userinfo
 from control.doors import ANYONE
 from control.openid.by_client import by_client
-from control.openid.issuer import FORM, UNCACHED, cross_origin, form_fields, issuer_of, refused_token, token_of
-from control.visitor import Visitor
+from control.openid.issuer import (
+    FORM,
+    UNCACHED,
+    cross_origin,
+    form_fields,
+    held_back,
+    issuer_of,
+    refused_token,
+    token_of,
+)
+from control.visitor import Visitor, meter_of
+from tenants.credentials import digest
+from tenants.refusals import TooMany
 
 ALLOWED = {
     "Access-Control-Allow-Methods": "GET, POST",
@@ -31,7 +42,15 @@ Form = Mapping[str, str]
 Asked = Request[Visitor, Any, Any]
 
 
-@post("/oauth/token", may=ANYONE, outlives=False, credential="none", status_code=200, include_in_schema=False)
+@post(
+    "/oauth/token",
+    may=ANYONE,
+    outlives=False,
+    credential="none",
+    quota="app",
+    status_code=200,
+    include_in_schema=False,
+)
 async def token(request: Asked) -> Response[Any]:
     """Tokens for a code, a refresh token, a hand-off or another token (RFC 6749 section 3.2)."""
     return await by_client(request, _grant, await cross_origin(request), binds=True)
@@ -55,7 +74,15 @@ async def _grant(request: Asked, credentials: Credentials, fields: Form) -> dict
     raise Rejected("unsupported_grant_type", f"The grants are {', '.join(GRANTS)}.")
 
 
-@post("/oauth/introspect", may=ANYONE, outlives=False, credential="none", status_code=200, include_in_schema=False)
+@post(
+    "/oauth/introspect",
+    may=ANYONE,
+    outlives=False,
+    credential="none",
+    quota="app",
+    status_code=200,
+    include_in_schema=False,
+)
 async def introspection(request: Asked) -> Response[Any]:
     """What one of its own tokens is worth to an app now (RFC 7662)."""
 
@@ -67,7 +94,16 @@ async def introspection(request: Asked) -> Response[Any]:
     return await by_client(request, ask, {})
 
 
-@post("/oauth/revoke", may=ANYONE, outlives=False, credential="none", status_code=200, include_in_schema=False)
+@post(
+    "/oauth/revoke",
+    may=ANYONE,
+    outlives=False,
+    credential="none",
+    quota="app",
+    kept_open=True,
+    status_code=200,
+    include_in_schema=False,
+)
 async def revocation(request: Asked) -> Response[Any]:
     """An app gives a token back (RFC 7009): 200 whatever it was."""
 
@@ -85,6 +121,7 @@ async def revocation(request: Asked) -> Response[Any]:
     may=ANYONE,
     outlives=False,
     credential="none",
+    quota="app",
     status_code=200,
     include_in_schema=False,
 )
@@ -94,9 +131,14 @@ async def person(request: Asked) -> Response[Any]:
     try:
         posted = request.headers.get("content-type", "").startswith(FORM)
         fields = await form_fields(request) if posted and request.method == HttpMethod.POST else {}
-        said = await userinfo(issuer_of(request), token_of(request, fields), request.user.now)
+        shown, meter = token_of(request, fields), meter_of(request.user)
+        meter.admit(shown.token)
+        meter.expect(f"token {digest(shown.token)}")
+        said = await userinfo(issuer_of(request), shown, request.user.now)
     except Rejected as rejected:
         return refused_token(request, rejected, more)
+    except TooMany as too_many:
+        return held_back(request, too_many, more)
     return Response(said, headers=UNCACHED | more)
 
 
