@@ -1,7 +1,8 @@
 """AppConsent: what somebody lets an app of others learn of them. First-party apps are the house's own and ask nobody.
 
 It is the person's own: nobody who stands in gives it, and a login of somebody who is bound to them is agreed to by
-that somebody for that login alone, and remembered nowhere.
+that somebody for that login alone, and remembered nowhere. Where no page can ask (a hand-off, a token exchange) only
+what the subject agreed to themselves counts: whoever stands in cannot answer for them.
 """
 
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ from tenants.verbs import Verb
 
 TAKEN_BACK = "consent_revoked"
 """Why a login ended."""
+MISSING = "app_consent"
+"""The rule by which an app of others is not opened as somebody who never agreed to it."""
 
 
 class AppConsent(Record, Audited):
@@ -98,6 +101,20 @@ async def agreed(connection: AsyncConnection, app: App, user_id: int, scope: str
         return True
     said = (await connection.execute(_AGREED, {"user": user_id, "app": app.id})).scalar_one_or_none()
     return said is not None and covers(said, scope)
+
+
+async def agreed_part(connection: AsyncConnection, app: App, user_id: int, scope: str) -> str | None:
+    """As much of these scopes as this person agreed to; None where the app may not know them. First-party: all."""
+    if app.first_party:
+        return scope
+    said = (await connection.execute(_AGREED, {"user": user_id, "app": app.id})).scalar_one_or_none() or ""
+    kept = [each for each in scope.split() if each in said.split()]
+    return " ".join(kept) if "openid" in kept else None
+
+
+def not_agreed(app: App, name: str) -> str:
+    """Why somebody else's app is not opened as this person."""
+    return f"{name} has not let {app.name} know who they are. Nobody agrees to this for another."
 
 
 def covers(agreed_to: str, scope: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bindings.app_consents import MISSING, agreed_part, not_agreed
 from bindings.apps import App, known_client
 from bindings.clients import Credentials, Rejected, confidential
 from bindings.facts import fetch_facts
@@ -190,11 +191,14 @@ async def _begin(
         raise Refused(granted.kind, 403, granted.sentence)
     connection = await session.connection()
     granted = replace(granted, because=Because.TOKEN)
-    login = await begin_login(connection, actor, granted, app, sign_in, shown.scope, now)
+    scope = await agreed_part(connection, app, granted.subject.user_id, shown.scope)
+    if scope is None:
+        raise Refused(MISSING, 403, not_agreed(app, granted.subject.name))
+    login = await begin_login(connection, actor, granted, app, sign_in, scope, now)
     begun = await by_login(session, app.client_id, login.id, now)
     if begun is None or begun.spell is None:
         raise OutOfReach
-    minted = await mint(issuer, begun.client, begun.spell, now, scope=shown.scope, refresh_scope=None, jkt=shown.jkt)
+    minted = await mint(issuer, begun.client, begun.spell, now, scope=scope, refresh_scope=None, jkt=shown.jkt)
     await store_tokens(connection, minted)
     given = {name: minted.answer[name] for name in ("access_token", "token_type", "expires_in", "scope")}
     return given | {"issued_token_type": ACCESS_TOKEN_TYPE}

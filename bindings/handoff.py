@@ -6,6 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bindings.app_consents import MISSING, agreed_part, not_agreed
 from bindings.apps import App, origin_of
 from bindings.codes import HANDOFF, Code
 from bindings.impersonation import LONGEST, Impersonation
@@ -54,7 +55,10 @@ async def openings(
     found = []
     for app in await session.scalars(apps):
         outcome = await seen_through(session, stand, actor.true, app)
-        found.append(Opening(app, outcome.sentence if isinstance(outcome, Notice) else None))
+        barred = outcome.sentence if isinstance(outcome, Notice) else None
+        if barred is None and await agreed_part(await session.connection(), app, subject.user_id, SCOPE) is None:
+            barred = not_agreed(app, subject.user.name)
+        found.append(Opening(app, barred))
     return found
 
 
@@ -86,7 +90,7 @@ async def hand_off(
 ) -> str:
     """Begin the login at the app and return the address that opens it, with the code in the fragment.
 
-    Raises NotPermitted, by the notice's kind as its rule, where the subject cannot use the app.
+    Raises NotPermitted, by the notice's kind as its rule, where the subject cannot use the app, or never agreed to it.
     """
     if app.handoff_uri is None:
         raise Conflict(f"{app.name} cannot be opened from here.", rule="handoff")
@@ -96,7 +100,10 @@ async def hand_off(
     if isinstance(outcome, Notice):
         raise NotPermitted(outcome.sentence, rule=outcome.kind)
     connection = await session.connection()
-    login = await begin_login(connection, actor, outcome, app, sign_in, SCOPE, now)
+    scope = await agreed_part(connection, app, outcome.subject.user_id, SCOPE)
+    if scope is None:
+        raise NotPermitted(not_agreed(app, outcome.subject.name), rule=MISSING)
+    login = await begin_login(connection, actor, outcome, app, sign_in, scope, now)
     _, secret = await Code.issue(
         connection,
         login,

@@ -4,12 +4,18 @@ import re
 from html import unescape
 
 import httpx
+import pytest
 import sqlalchemy as sa
 
 from bindings.app_consents import AppConsent
+from bindings.apps import find_client
+from tenants.refusals import NotPermitted
 from tenants.trail import Entry
-from tests.cast import bind, house_work
+from tests.cast import bind, house_work, work_as
+from tests.control.openid.opening import open_as, taken
 from tests.control.openid.story import ISSUER, Client, Panel, app_of, told
+from tests.control.openid.test_exchange import ask as exchange
+from tests.control.openid.test_exchange import let_exchange, member, stands
 from tests.control.openid.test_impersonating import answer_with, become
 
 AGREED = "/oauth/authorize/agreed"
@@ -173,3 +179,39 @@ async def test_c8_who_impersonates_agrees_to_nothing(panel: Panel) -> None:
     assert AGREED not in page.text
     assert (await agree(opal, own)).status_code in {403, 409}
     assert await consents(panel) == []
+
+
+async def test_an_app_of_others_is_opened_as_nobody_who_never_agreed(panel: Panel) -> None:
+    calendar = await app_of(panel, "Oak", "calendar", first_party=False)
+    async with house_work(panel.store, panel.clock.now) as session:
+        app = await find_client(session, "calendar")
+        assert app is not None
+        await app.change(session, handoff_uri="https://calendar.example/open")
+    with pytest.raises(NotPermitted) as refused:
+        await open_as(panel, "Olaf", "Bea", "calendar")
+    assert refused.value.rule == "app_consent"
+    # Olaf's own word is not hers, and what she agreed to is all that the app learns.
+    olaf, bea = await panel.sign_in("Olaf"), await panel.sign_in("Bea")
+    await agree(olaf, await calendar.ask(olaf))
+    with pytest.raises(NotPermitted):
+        await open_as(panel, "Olaf", "Bea", "calendar")
+    await agree(bea, await calendar.ask(bea, scope="openid profile"))
+    answer = await taken(calendar, await open_as(panel, "Olaf", "Bea", "calendar"))
+    assert (answer["scope"], "email" in await calendar.read(answer["access_token"])) == ("openid profile", False)
+    (given,) = [row for row in await consents(panel) if row.user_id == panel.cast.user("Bea").id]
+    async with work_as(panel.store, panel.cast.actor("Bea"), panel.clock.now) as session:
+        await (await session.get_one(AppConsent, given.id)).take_back(session, "calendar", panel.clock.now)
+    assert await calendar.introspect(answer["access_token"]) == {"active": False}
+
+
+async def test_an_app_of_others_exchanges_for_nobody_who_never_agreed(panel: Panel) -> None:
+    calendar, olaf, bea = await others(panel), await panel.sign_in("Olaf"), await panel.sign_in("Bea")
+    await let_exchange(panel, "calendar")
+    own = (await calendar.redeem(code_of(await agree(olaf, await calendar.ask(olaf))))).json()["access_token"]
+    refused = await exchange(calendar, own, member(panel, "Bea"))
+    assert (refused.status_code, refused.json()["error"]) == (400, "access_denied")
+    assert [entry.details["rule"] for entry in await said(panel, "refused")] == ["app_consent"]
+    assert await stands(panel) == []
+    await agree(bea, await calendar.ask(bea, scope="openid profile"))
+    answer = await exchange(calendar, own, member(panel, "Bea"))
+    assert answer.json()["scope"] == "openid profile"
