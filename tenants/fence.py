@@ -10,23 +10,71 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
-from sqlalchemy.sql.base import ExecutableOption
+from sqlalchemy.orm.interfaces import CriteriaOption
+from sqlalchemy.sql.cache_key import NO_CACHE
+from sqlalchemy.sql.visitors import anon_map
 
 from tenants.reach import TREE, Extent, Reach
 from tenants.records import Record
 from tenants.refusals import OutOfReach
 
 
-@lru_cache(maxsize=2048)
-def _criteria(reach: Reach, kinds: int) -> "tuple[ExecutableOption, ...]":
-    """One option for each kind of record, kept: they are the same for every statement of a reach.
+class Narrowing(CriteriaOption):
+    """The criteria of one reach for every kind of record, as one option of a statement.
 
-    `kinds` is how many there are by now, so that one which is declared later is not left out.
+    What SQLAlchemy knows a compiled statement by is worked out once for a reach: for each of fifty kinds with every
+    statement it took longer than the statement itself. The values of a reach are no part of it but parameters, so that
+    everybody whose reach is bounded in the same way shares what was compiled.
     """
-    return tuple(
-        with_loader_criteria(mapper.class_, mapper.class_.within(reach), include_aliases=True)
-        for mapper in sorted(Record.registry.mappers, key=lambda each: each.class_.__name__)
-    )
+
+    __slots__ = ("criteria", "parameters", "shape")
+
+    propagate_to_loaders = True
+    _shapes: dict[Any, int] = {}  # noqa: RUF012 (kept for the life of the process)
+
+    def __init__(self, reach: Reach) -> None:
+        mappers = sorted(Record.registry.mappers, key=lambda each: each.class_.__name__)
+        self.criteria = tuple(
+            with_loader_criteria(mapper.class_, mapper.class_.within(reach), include_aliases=True) for mapper in mappers
+        )
+        self.parameters: list[Any] = []
+        known = anon_map()
+        keys = tuple(each._gen_cache_key(known, self.parameters) for each in self.criteria)
+        # What cannot be known again is compiled anew each time, as it would be without this.
+        self.shape = None if NO_CACHE in known else self._shapes.setdefault(keys, len(self._shapes))
+
+    def _gen_cache_key(self, known: Any, parameters: list[Any]) -> tuple[Any, ...] | None:
+        if self.shape is None:
+            known[NO_CACHE] = True
+            return None
+        parameters.extend(self.parameters)
+        return (Narrowing, self.shape)
+
+    def get_global_criteria(self, attributes: dict[Any, Any]) -> None:
+        """For updates and deletes."""
+        for each in self.criteria:
+            each.get_global_criteria(attributes)
+
+    def process_compile_state(self, compile_state: Any) -> None:
+        """For reads."""
+        for each in self.criteria:
+            each.process_compile_state(compile_state)
+
+    def process_compile_state_replaced_entities(self, compile_state: Any, mapper_entities: Any) -> None:
+        """For reads whose columns were replaced."""
+        self.process_compile_state(compile_state)
+
+
+@lru_cache(maxsize=2048)
+def _narrowing(reach: Reach) -> Narrowing:
+    """Kept: it is the same for every statement of a reach."""
+    return Narrowing(reach)
+
+
+@event.listens_for(Record, "after_mapper_constructed", propagate=True)
+def _know_new_kinds(mapper: Any, kind: Any) -> None:
+    """A kind that is declared later is not left out."""
+    _narrowing.cache_clear()
 
 
 class FencedSession(Session):
@@ -48,7 +96,7 @@ def narrow_reads(state: ORMExecuteState) -> None:
     if state.is_insert:
         raise OutOfReach("Rows are added one by one, so that each can be checked.")
     if not state.is_column_load and not state.is_relationship_load:
-        state.statement = state.statement.options(*_criteria(reach, len(Record.registry.mappers)))
+        state.statement = state.statement.options(_narrowing(reach))
 
 
 @event.listens_for(FencedSession, "before_flush")

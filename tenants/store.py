@@ -1,7 +1,6 @@
 """The database: how it is opened, who writes, and the session that carries reach, actor and time."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
+from tenants import sqlite
 from tenants.actor import Actor
 from tenants.fence import FencedSession
 from tenants.reach import Reach
@@ -26,6 +26,25 @@ def async_url(url: str) -> URL:
     if parsed.get_backend_name() == "sqlite":
         return parsed.set(drivername="sqlite+aiosqlite")
     raise ValueError("Understudy runs on SQLite or PostgreSQL.")
+
+
+class _Work(AbstractAsyncContextManager[AsyncSession]):
+    """The session and its one transaction.
+
+    No generator: where a request ends before its handler was reached, Python finishes the generator that holds this
+    one, and of two within each other neither could be closed.
+    """
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session, self.begun = session, session.begin()
+
+    async def __aenter__(self) -> AsyncSession:
+        await self.begun.__aenter__()
+        return self.session
+
+    async def __aexit__(self, *error: Any) -> None:
+        async with self.session:
+            await self.begun.__aexit__(*error)
 
 
 class Store:
@@ -50,21 +69,19 @@ class Store:
             self.reader = self.writer
             self.hot = self.writer.execution_options(isolation_level="AUTOCOMMIT")
 
-    @asynccontextmanager
-    async def work(
+    def work(
         self, actor: Actor, reach: Reach, now: datetime, *, writes: bool = True
-    ) -> AsyncIterator[AsyncSession]:
+    ) -> AbstractAsyncContextManager[AsyncSession]:
         """A session in one transaction: committed at the end, rolled back on any exception."""
-        engine = self.writer if writes else self.reader
-        session = AsyncSession(
-            engine,
-            sync_session_class=FencedSession,
-            expire_on_commit=False,
-            autoflush=writes,
-            info={"actor": actor, "reach": reach, "now": now},
+        return _Work(
+            AsyncSession(
+                self.writer if writes else self.reader,
+                sync_session_class=FencedSession,
+                expire_on_commit=False,
+                autoflush=writes,
+                info={"actor": actor, "reach": reach, "now": now},
+            )
         )
-        async with session, session.begin():
-            yield session
 
     async def close(self) -> None:
         """Give every connection back."""
@@ -74,7 +91,13 @@ class Store:
 
 
 def _sqlite_engine(url: URL, begin: str, *, pool_size: int) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=WRITER_WAIT)
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=WRITER_WAIT,
+        connect_args={"async_creator_fn": sqlite.connect},
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _: Any) -> None:

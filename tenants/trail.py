@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 import rfc8785
@@ -158,7 +159,7 @@ def tell_in_bulk(session: Session, lines: Sequence[Told]) -> list[int]:
         saying = Saying(line.verb, None, None, None, line.place, None, None, {}, named, line.changes)
         rows.append(_row(session, entry_id, saying, {line.place: line.path}))
     if rows:
-        connection.execute(sa.insert(Entry), rows)
+        connection.execute(_INSERT, rows)
     return entry_ids
 
 
@@ -274,7 +275,7 @@ def _insert(session: Session, sayings: list[Saying]) -> None:
         rows.append(_row(session, entry_id, saying, paths))
         if isinstance(saying.thing, Audited):
             saying.thing.last_entry_id = entry_id
-    connection.execute(sa.insert(Entry), rows)
+    connection.execute(_INSERT, rows)
 
 
 def _number_new_rows(session: Session, connection: sa.Connection) -> None:
@@ -307,10 +308,15 @@ def next_ids(connection: sa.Connection, table: str, count: int) -> list[int]:
     if connection.dialect.name == "postgresql":
         taken = sa.text("SELECT nextval(CAST(:sequence AS regclass)) FROM generate_series(1, :count)")
         return sorted(connection.execute(taken, {"sequence": f"{table}_id_seq", "count": count}).scalars())
-    places = [(table, "id"), *PROMISED.get(table, ())]
-    greatest = [sa.select(sa.func.max(sa.column(name, Number))).select_from(sa.table(other)) for other, name in places]
-    last = max(connection.execute(each).scalar_one() or 0 for each in greatest)
+    last = max(connection.execute(each).scalar_one() or 0 for each in _greatest(table))
     return list(range(last + 1, last + 1 + count))
+
+
+@cache
+def _greatest(table: str) -> list[sa.Select[Any]]:
+    """What asks for the last id of a table, and for the ids that were promised."""
+    places = [(table, "id"), *PROMISED.get(table, ())]
+    return [sa.select(sa.func.max(sa.column(name, Number))).select_from(sa.table(other)) for other, name in places]
 
 
 async def numbered(session: AsyncSession, table: str) -> int:
@@ -319,13 +325,11 @@ async def numbered(session: AsyncSession, table: str) -> int:
 
 
 def _paths(connection: sa.Connection, places: set[int | None]) -> dict[int, str]:
-    tree = Record.metadata.tables["tenants"]
-    wanted = {place for place in places if place is not None}
-    if not wanted:
-        return {}
-    return {
-        row.id: row.path for row in connection.execute(sa.select(tree.c.id, tree.c.path).where(tree.c.id.in_(wanted)))
-    }
+    wanted = [place for place in places if place is not None]
+    return {row.id: row.path for row in connection.execute(_PLACES, {"places": wanted})} if wanted else {}
+
+
+_PLACES = sa.select(TREE.c.id, TREE.c.path).where(TREE.c.id.in_(sa.bindparam("places", expanding=True)))
 
 
 def _place(saying: Saying) -> int | None:

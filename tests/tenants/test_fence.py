@@ -15,7 +15,7 @@ from bindings.impersonation import Impersonation
 from bindings.login import Login, start_login
 from bindings.resolving import Granted, remember_choice, resolve
 from tenants.api_keys import ApiKey
-from tenants.fence import FencedSession
+from tenants.fence import FencedSession, Narrowing
 from tenants.idempotency import Answer
 from tenants.identities import live_identities
 from tenants.invitations import Invitation
@@ -277,6 +277,23 @@ async def test_a_session_opened_without_a_reach_reaches_nothing(store: Store) ->
         assert list(await session.scalars(sa.select(Tenant))) == []
 
 
+async def test_what_was_compiled_for_one_reach_tells_another_only_its_own(store: Store, cast: Cast) -> None:
+    """Those whose reach is bounded alike share a statement, and never its values."""
+    shapes = len(Narrowing._shapes)
+    wanted = sa.select(Membership).options(joinedload(Membership.tenant))
+    for _ in range(2):
+        for name, home in (("Olaf", "Oak"), ("Elsa", "Elm"), ("Nora", "North"), ("Pia", "Pine")):
+            async with work_as(store, cast.actor(name)) as session:
+                paths = {each.tenant.path for each in await session.scalars(wanted)}
+            assert paths
+            assert all(path.startswith(cast.tenant(home).path) for path in paths), name
+    first, second = (Narrowing(cast.actor(name).reach()) for name in ("Olaf", "Elsa"))
+    assert first.shape == second.shape
+    assert [each.value for each in first.parameters] != [each.value for each in second.parameters]
+    assert len(Narrowing._shapes) <= shapes + 1
+    assert Narrowing(cast.actor("Ada").reach()).shape != first.shape
+
+
 def test_a_record_that_says_nothing_is_in_nobodys_reach() -> None:
     assert str(Record.within(Reach.of_membership(Span.SUBTREE, "/1/2/3/", 3, 1, 1))) == "false"
 
@@ -348,6 +365,7 @@ SEEN = {
     "PushedRequest": (0, 0, 0, 0, 0),
     "Recording": (4, 4, 3, 0, 0),
     "RecoveryCode": (0, 0, 1, 0, 0),
+    "SecurityEvent": (0, 0, 0, 0, 0),
     "SealedCheckpoint": (0, 0, 0, 0, 0),
     "SeatLimit": (1, 1, 0, 0, 0),
     "ServiceAccount": (1, 1, 0, 0, 0),
