@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from litestar import HttpMethod, Request, Response, route
+from litestar import HttpMethod, Request, Response
 
 from bindings.clients import Rejected
 from bindings.hints import give_hint
@@ -13,7 +13,7 @@ from bindings.logout import end_login
 from bindings.presence import note_goodbye, note_seen
 from bindings.standing import Standing
 from bindings.stopping import stop_for_its_actor
-from control.doors import ANYONE
+from control.openid.doors import for_programs
 from control.openid.issuer import UNCACHED, cross_origin, form_fields, house_of, issuer_of, refused_token, token_of
 from control.stop_links import stop_link
 from control.visitor import Visitor
@@ -24,15 +24,7 @@ DOCUMENT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """How a page may call itself."""
 
 
-@route(
-    "/oauth/acting",
-    http_method=[HttpMethod.GET],
-    may=ANYONE,
-    outlives=False,
-    credential="none",
-    status_code=200,
-    include_in_schema=False,
-)
+@for_programs("/oauth/acting", HttpMethod.GET)
 async def acting(request: Asked) -> Response[Any]:
     """Who stands in: 204 when nobody does, 401 once the login has ended."""
     more = await cross_origin(request)
@@ -43,15 +35,7 @@ async def acting(request: Asked) -> Response[Any]:
     return _told(request, standing, more)
 
 
-@route(
-    "/oauth/acting",
-    http_method=[HttpMethod.POST],
-    may=ANYONE,
-    outlives=False,
-    credential="none",
-    status_code=200,
-    include_in_schema=False,
-)
+@for_programs("/oauth/acting", HttpMethod.POST)
 async def noted(request: Asked) -> Response[Any]:
     """What became of the page: `seen` (and told as by GET), `goodbye`, or `stop` pressed."""
     more = await cross_origin(request)

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from litestar import Request, Response, get
+from litestar import HttpMethod, Request, Response
 
 from bindings.apps import SCOPES
 from bindings.claims import STAND_IN_ACR
 from bindings.keys import ALGORITHMS
 from bindings.oauth import PROMPTS, RESPONSE_MODES
 from bindings.public_keys import ALGORITHMS as THEIR_ALGORITHMS
-from control.doors import ANYONE
+from control.openid.doors import for_programs
 from control.openid.issuer import cross_origin, issuer_of
 from control.openid.tokens import GRANTS
 from control.visitor import Visitor
@@ -18,7 +18,7 @@ PROOFS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
 KEPT = {"Cache-Control": "public, max-age=60"}
 
 
-@get("/.well-known/openid-configuration", may=ANYONE, outlives=False, credential="none", include_in_schema=False)
+@for_programs("/.well-known/openid-configuration", HttpMethod.GET)
 async def discovery(request: Request[Visitor, Any, Any]) -> Response[dict[str, Any]]:
     """What this provider can do, and nothing that it cannot (OIDC Discovery section 3)."""
     issuer = issuer_of(request).url
@@ -83,7 +83,7 @@ CLAIMS = [
 ]
 
 
-@get("/oauth/jwks", may=ANYONE, outlives=False, credential="none", include_in_schema=False)
+@for_programs("/oauth/jwks", HttpMethod.GET)
 async def jwks(request: Request[Visitor, Any, Any]) -> Response[dict[str, Any]]:
     """The public keys (RFC 7517), retired ones as long as something that they signed may live."""
     published = await issuer_of(request).keys.published(request.user.now)

@@ -23,6 +23,8 @@ from tenants.store import Store
 MOST_FIELDS = 60
 FORM = "application/x-www-form-urlencoded"
 UNCACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+EXPOSED = "WWW-Authenticate, Retry-After"
+"""What else of an answer a page may read: what was wrong with its token, and when to come again."""
 ORIGINS_KEPT = timedelta(seconds=30)
 """How long a process keeps the list of origins that apps ask from."""
 ORIGINS_AGAIN = timedelta(seconds=2)
@@ -70,7 +72,7 @@ async def cross_origin(request: Request[Visitor, Any, Any]) -> dict[str, str]:
         state.origins = Origins(house_of(request).store)
     if not await state.origins.hold(origin, request.user.now):
         return {"Vary": "Origin"}
-    return {"Vary": "Origin", "Access-Control-Allow-Origin": origin}
+    return {"Vary": "Origin", "Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSED}
 
 
 def token_of(request: Request[Visitor, Any, Any], fields: Mapping[str, str] | None = None) -> Shown:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from litestar import Response, post
+from litestar import HttpMethod, Response
 
 from bindings.apps import known_client
 from bindings.clients import Credentials, Rejected, no_such_client
@@ -11,15 +11,15 @@ from bindings.dpop import bad_proof
 from bindings.oauth import check_authorization
 from bindings.pushed_requests import push
 from bindings.standing import client_of
-from control.doors import ANYONE
 from control.openid.asking import Asked, asked_by_an_app
 from control.openid.by_client import by_client
+from control.openid.doors import for_programs
 from control.openid.issuer import cross_origin, house_of
 
 PAR = "/oauth/par"
 
 
-@post(PAR, may=ANYONE, outlives=False, credential="none", quota="app", status_code=201, include_in_schema=False)
+@for_programs(PAR, HttpMethod.POST, status=201, quota="app")
 async def pushed(request: Asked) -> Response[Any]:
     """Check a request as the authorization endpoint would, keep it, and name it (RFC 9126 section 2)."""
     return await by_client(request, _keep, await cross_origin(request), status=201, binds=True)

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from litestar import HttpMethod, Request, Response, post, route
+from litestar import HttpMethod, Request, Response
 
 from bindings import exchange, grants, service_accounts
 from bindings.clients import Credentials, Rejected
 from bindings.grants import redeem, refresh, revoke, take_over
 from bindings.introspection import introspect, userinfo
-from control.doors import ANYONE
 from control.openid.by_client import by_client
+from control.openid.doors import for_programs
 from control.openid.issuer import (
     FORM,
     UNCACHED,
@@ -42,15 +42,7 @@ Form = Mapping[str, str]
 Asked = Request[Visitor, Any, Any]
 
 
-@post(
-    "/oauth/token",
-    may=ANYONE,
-    outlives=False,
-    credential="none",
-    quota="app",
-    status_code=200,
-    include_in_schema=False,
-)
+@for_programs("/oauth/token", HttpMethod.POST, quota="app")
 async def token(request: Asked) -> Response[Any]:
     """Tokens for a code, a refresh token, a hand-off or another token (RFC 6749 section 3.2)."""
     return await by_client(request, _grant, await cross_origin(request), binds=True)
@@ -74,15 +66,7 @@ async def _grant(request: Asked, credentials: Credentials, fields: Form) -> dict
     raise Rejected("unsupported_grant_type", f"The grants are {', '.join(GRANTS)}.")
 
 
-@post(
-    "/oauth/introspect",
-    may=ANYONE,
-    outlives=False,
-    credential="none",
-    quota="app",
-    status_code=200,
-    include_in_schema=False,
-)
+@for_programs("/oauth/introspect", HttpMethod.POST, quota="app")
 async def introspection(request: Asked) -> Response[Any]:
     """What one of its own tokens is worth to an app now (RFC 7662)."""
 
@@ -94,16 +78,7 @@ async def introspection(request: Asked) -> Response[Any]:
     return await by_client(request, ask, {})
 
 
-@post(
-    "/oauth/revoke",
-    may=ANYONE,
-    outlives=False,
-    credential="none",
-    quota="app",
-    kept_open=True,
-    status_code=200,
-    include_in_schema=False,
-)
+@for_programs("/oauth/revoke", HttpMethod.POST, quota="app", kept_open=True)
 async def revocation(request: Asked) -> Response[Any]:
     """An app gives a token back (RFC 7009): 200 whatever it was."""
 
@@ -115,16 +90,7 @@ async def revocation(request: Asked) -> Response[Any]:
     return await by_client(request, give_back, await cross_origin(request))
 
 
-@route(
-    "/oauth/userinfo",
-    http_method=[HttpMethod.GET, HttpMethod.POST],
-    may=ANYONE,
-    outlives=False,
-    credential="none",
-    quota="app",
-    status_code=200,
-    include_in_schema=False,
-)
+@for_programs("/oauth/userinfo", HttpMethod.GET, HttpMethod.POST, quota="app")
 async def person(request: Asked) -> Response[Any]:
     """The claims of the login that an access token stands for (OIDC Core section 5.3)."""
     more = await cross_origin(request)
@@ -142,15 +108,7 @@ async def person(request: Asked) -> Response[Any]:
     return Response(said, headers=UNCACHED | more)
 
 
-@route(
-    ["/oauth/token", "/oauth/par", "/oauth/revoke", "/oauth/userinfo", "/oauth/acting"],
-    http_method=[HttpMethod.OPTIONS],
-    may=ANYONE,
-    outlives=False,
-    credential="none",
-    status_code=200,
-    include_in_schema=False,
-)
+@for_programs(["/oauth/token", "/oauth/par", "/oauth/revoke", "/oauth/userinfo", "/oauth/acting"], HttpMethod.OPTIONS)
 async def preflight(request: Asked) -> Response[bytes]:
     """A browser asks whether a page may ask (CORS): pages of registered browser apps may."""
     allowed = await cross_origin(request)

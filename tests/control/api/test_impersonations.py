@@ -8,6 +8,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from bindings.apps import App
 from bindings.impersonation import MANY, Impersonation
 from tenants.actor import Actor
 from tenants.api_keys import SCOPES
@@ -262,6 +263,9 @@ async def test_t14_programs_raise_the_alarm_too(api: Api) -> None:
     olaf = await api.as_("Olaf")
     made = {"tenant": api.cast.tenant("Oak").id, "name": "Help", "redirect_uris": ["https://help.example/"]}
     app = (await olaf.post("/apps", made | {"handoff_uri": "https://help.example/acting"})).json()
+    async with house_work(api.store) as session:
+        # Of the house's own, so that nobody's consent is asked.
+        await (await session.get_one(App, app["id"])).change(session, first_party=True)
     for membership in joined:
         said = {"membership": membership, "reason": WHY, "app": app["client_id"]}
         assert (await olaf.post(PATH, said)).status_code == 201

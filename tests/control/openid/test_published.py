@@ -1,5 +1,7 @@
 """What the provider publishes about itself, to whom, and that it is true."""
 
+import re
+
 from bindings.apps import App
 from bindings.keys import read_header, rotate
 from tests.cast import house_work
@@ -76,3 +78,22 @@ async def test_only_pages_of_registered_apps_may_read_the_answers(panel: Panel) 
     refused = await browser.options("/oauth/token", headers=asked | {"Origin": "https://evil.example"})
     assert "access-control-allow-origin" not in refused.headers
     assert (await browser.post("/oauth/token", headers=asked)).headers["access-control-allow-origin"] == asked["Origin"]
+
+
+OPEN = {"/oauth/token", "/oauth/par", "/oauth/revoke", "/oauth/userinfo", "/oauth/acting"}
+"""What the page of an app asks from its own origin with headers of its own; the two published documents need none."""
+
+
+async def test_no_other_door_is_open_to_pages_of_other_origins(panel: Panel) -> None:
+    await app_of(panel, "Acme", "web-phone", kind="spa", uris=["https://phone.example/callback"])
+    asked = {"Origin": "https://phone.example", "Access-Control-Request-Method": "POST"}
+    browser, found = panel.browser(), set[str]()
+    for path in {re.sub(r"{[^}]+}", "1", route.path) for route in panel.app.routes}:
+        answer = await browser.options(path, headers=asked)
+        found |= {path} if "access-control-allow-origin" in answer.headers else set()
+    assert found == OPEN
+    for path in ("/oauth/introspect", "/oauth/authorize", "/oauth/logout", "/api/v1/me", "/sign-in"):
+        for answer in (await browser.get(path, headers=asked), await browser.post(path, headers=asked)):
+            assert "access-control-allow-origin" not in answer.headers, path
+    answer = await browser.get("/oauth/userinfo", headers=asked)
+    assert "WWW-Authenticate" in answer.headers["access-control-expose-headers"]
