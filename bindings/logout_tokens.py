@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from bindings.apps import App
 from bindings.login import Login
+from bindings.signal_streams import PAUSED, SESSION_REVOKED, STREAM, delivers
 from bindings.tokens import Issuer
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -27,7 +28,9 @@ LEASE = timedelta(seconds=30)
 PAUSES = tuple(timedelta(seconds=each) for each in (2, 10, 60, 300, 1800, 3600, 7200, 14400, 28800, 28800))
 """Between two tries: a day and a little more in all, then it is given up."""
 UNREGISTERED = "unregistered"
-"""The app takes no logouts any more: the one trouble that no later try mends."""
+"""The app takes no logouts any more: no later try mends that."""
+HELD = "held"
+"""The app takes security events alone, and has paused its stream: the event waits until it goes on."""
 
 _logins, _apps = Login.__table__, App.__table__
 _ASKED_FOR: sa.ColumnElement[bool] = sa.literal_column("logins.tell")
@@ -49,6 +52,8 @@ class Due:
     signals_uri: str | None = None
     """Where the app wants security events, and, sealed, by which token."""
     signals_token: str | None = None
+    held: bool = False
+    """It wants them, and not now: it has paused its stream."""
 
 
 class Outcome(StrEnum):
@@ -107,24 +112,28 @@ async def take(connection: AsyncConnection, sids: Sequence[str], now: datetime) 
         )
     )
     rows = (await connection.execute(taken)).all()
-    known = (_apps.c.backchannel_logout_uri, _apps.c.signals_uri, _apps.c.signals_token)
+    known = (_apps.c.backchannel_logout_uri, *(_apps.c[name] for name in STREAM))
     theirs = sa.select(_apps.c.id, _apps.c.client_id, _apps.c.id_token_alg, *known)
     apps = {app.id: app for app in await connection.execute(theirs.where(_apps.c.id.in_({row.app_id for row in rows})))}
-    return [
-        Due(
-            row.id,
-            row.app_id,
-            apps[row.app_id].client_id,
-            apps[row.app_id].backchannel_logout_uri,
-            apps[row.app_id].id_token_alg,
-            row.subject_membership_id,
-            row.ended_at,
-            row.tell_tries,
-            apps[row.app_id].signals_uri,
-            apps[row.app_id].signals_token,
-        )
-        for row in rows
-    ]
+    return [_taken(row, apps[row.app_id]) for row in rows]
+
+
+def _taken(row: Any, app: Any) -> Due:
+    wants = delivers(app, SESSION_REVOKED)
+    paused = app.signals_status == PAUSED
+    return Due(
+        row.id,
+        row.app_id,
+        app.client_id,
+        app.backchannel_logout_uri,
+        app.id_token_alg,
+        row.subject_membership_id,
+        row.ended_at,
+        row.tell_tries,
+        app.signals_uri if wants and not paused else None,
+        app.signals_token,
+        wants and paused,
+    )
 
 
 async def note(connection: AsyncConnection, due: Due, trouble: str | None, now: datetime) -> Outcome:
@@ -133,7 +142,7 @@ async def note(connection: AsyncConnection, due: Due, trouble: str | None, now: 
     if trouble is None:
         await connection.execute(row.values(told_at=now, tell_at=None, tell_error=None))
         return Outcome.ACKNOWLEDGED
-    final = trouble == UNREGISTERED or due.tries > len(PAUSES)
+    final = trouble in {UNREGISTERED, HELD} or due.tries > len(PAUSES)
     said: dict[str, Any] = {"told_at": now, "tell_at": None} if final else {"tell_at": now + PAUSES[due.tries - 1]}
     await connection.execute(row.where(_logins.c.tell_tries == due.tries).values(tell_error=trouble[:200], **said))
     return Outcome.GIVEN_UP if final else Outcome.WAITING

@@ -85,6 +85,7 @@ RELATIONS: dict[str, Fate] = {
     "webhooks.tenant_id": Fate.FOLLOW,
     "webhooks.seen_entry_id": Fate.FOLLOW,
     "webhook_deliveries.tenant_id": Fate.FOLLOW,
+    "security_events.app_id": Fate.FOLLOW,
     "notices.subject_membership_id": Fate.FOLLOW,
     "notices.actor_membership_id": Fate.FOLLOW,
     "notices.stand_in_id": Fate.FOLLOW,

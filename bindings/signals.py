@@ -7,17 +7,18 @@ either or both, and one that did not take one of them is told both again.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from bindings.apps import App, checked_uri
 from bindings.logout_tokens import Due
+from bindings.security_events import Pushing, SecurityEvent
+from bindings.signal_streams import SESSION_REVOKED, end_stream
 from bindings.tokens import Issuer
 from tenants.refusals import Conflict, Invalid
 from tenants.sealing import seal, unseal
 from tenants.trail import record
 from tenants.verbs import Verb
 
-EVENT = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
 SET_TYPE = "secevent+jwt"
 MEDIA_TYPE = "application/secevent+jwt"
 PURPOSE = "signals token"
@@ -26,33 +27,46 @@ LONGEST = 1000
 
 
 async def session_revoked(issuer: Issuer, due: Due, now: datetime) -> str:
-    """The signed event: whose session it was and which, and never a `sub` or an `exp` (RFC 8417 section 2.2).
+    """The signed event of a session that is over."""
+    return await _signed(issuer, due.client_id, due.alg, _revoked(issuer.url, due), now)
 
-    Its `jti` is the same for every try, so that who was told twice can tell.
-    """
-    claims: dict[str, Any] = {
-        "iss": issuer.url,
-        "aud": due.client_id,
-        "iat": int(now.timestamp()),
+
+async def waiting_event(issuer: Issuer, pushing: Pushing, now: datetime) -> str:
+    """The signed event that waited."""
+    return await _signed(issuer, pushing.client_id, pushing.alg, pushing.claims, now)
+
+
+async def hold(connection: AsyncConnection, issuer_url: str, due: Due, now: datetime) -> None:
+    """Keep what a session that is over would have told, until the app's stream goes on."""
+    await SecurityEvent.put(connection, due.app_id, _revoked(issuer_url, due), now)
+
+
+def _revoked(issuer_url: str, due: Due) -> dict[str, Any]:
+    """Whose session it was and which. The `jti` is the same for every try, so that who was told twice can tell."""
+    return {
         "jti": f"revoked-{due.sid}",
         "txn": due.sid,
         "sub_id": {
             "format": "complex",
             "session": {"format": "opaque", "id": due.sid},
-            "user": {"format": "iss_sub", "iss": issuer.url, "sub": str(due.subject_id)},
+            "user": {"format": "iss_sub", "iss": issuer_url, "sub": str(due.subject_id)},
         },
-        "events": {EVENT: {"event_timestamp": int(due.ended_at.timestamp())}},
+        "events": {SESSION_REVOKED: {"event_timestamp": int(due.ended_at.timestamp())}},
     }
-    return (await issuer.keys.signer(due.alg, now)).sign(claims, SET_TYPE)
 
 
-def headers(secret_key: bytes, due: Due) -> dict[str, str]:
+async def _signed(issuer: Issuer, client_id: str, alg: str, said: dict[str, Any], now: datetime) -> str:
+    """A security event token (RFC 8417 section 2.2): never with a `sub` or an `exp`, which other tokens have."""
+    claims = {"iss": issuer.url, "aud": client_id, "iat": int(now.timestamp()), **said}
+    return (await issuer.keys.signer(alg, now)).sign(claims, SET_TYPE)
+
+
+def headers(secret_key: bytes, client_id: str, sealed: str | None) -> dict[str, str]:
     """What goes along with it: the media type, and the token that the app asked for. Raises Sealed."""
     said = {"Content-Type": MEDIA_TYPE, "Accept": "application/json"}
-    if due.signals_token is None:
+    if sealed is None:
         return said
-    token = unseal(secret_key, PURPOSE, due.client_id, due.signals_token).decode()
-    return {**said, "Authorization": f"Bearer {token}"}
+    return {**said, "Authorization": f"Bearer {unseal(secret_key, PURPOSE, client_id, sealed).decode()}"}
 
 
 async def ask_for_signals(
@@ -64,9 +78,12 @@ async def ask_for_signals(
     """
     if app.discarded_at is not None:
         raise Conflict(f"{app.name} is discarded.")
-    uri = checked_uri(uri, "web", "signals_uri") if uri else None
-    kept = app.signals_token if uri is not None and uri == app.signals_uri else None
-    if token and uri is not None:
+    if not uri:
+        await end_stream(session, app)
+        return
+    uri = checked_uri(uri, "web", "signals_uri")
+    kept = app.signals_token if uri == app.signals_uri else None
+    if token:
         kept = seal(secret_key, PURPOSE, app.client_id, _checked(token).encode())
     if (uri, kept) == (app.signals_uri, app.signals_token):
         return

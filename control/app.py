@@ -34,6 +34,7 @@ from control.pages import nowhere
 from control.pages.nowhere import NOWHERE
 from control.reaping import reaping
 from control.sealing import sealing
+from control.security_events import pushing
 from control.settings import Settings
 from control.settling import settling
 from control.streams import leaving_in_time
@@ -83,7 +84,7 @@ def create_app(
         if isinstance(house.clock, Clock):
             await house.clock.set_by(house.store)
         async with AsyncExitStack() as tasks:
-            for task in (sending, settling, telling, posting, reaping, sealing):
+            for task in (sending, settling, telling, pushing, posting, reaping, sealing):
                 await tasks.enter_async_context(task(house))
             await tasks.enter_async_context(leaving_in_time(house.streams))
             yield

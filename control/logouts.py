@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from bindings.keys import KeyRing
-from bindings.logout_tokens import UNREGISTERED, Due, Outcome, logout_token, note, take, untold
-from bindings.signals import headers, session_revoked
+from bindings.logout_tokens import HELD, UNREGISTERED, Due, Outcome, logout_token, note, take, untold
+from bindings.signals import headers, hold, session_revoked
 from bindings.tokens import Issuer
 from control import metrics
 from control.house import House
@@ -62,7 +62,10 @@ class Teller(Posts[Due]):
         (self._silent.discard if trouble is None else self._silent.add)(due.app_id)
         now = self.house.clock()
         async with self.house.store.writer.begin() as connection:
-            return await note(connection, due, trouble, now), trouble
+            outcome = await note(connection, due, trouble, now)
+            if due.held and outcome is not Outcome.WAITING:
+                await hold(connection, self._issuer.url, due, now)
+        return outcome, trouble
 
     def receiver(self, due: Due) -> int:
         """The app."""
@@ -80,22 +83,22 @@ class Teller(Posts[Due]):
         ways = [self._log_out(due.address, due)] if due.address is not None else []
         ways += [self._signal(due.signals_uri, due)] if due.signals_uri is not None else []
         if not ways:
-            return UNREGISTERED
+            return HELD if due.held else UNREGISTERED
         # Tasks of their own only where there are two.
         troubles = await asyncio.gather(*ways) if len(ways) > 1 else [await ways[0]]
         return next((trouble for trouble in troubles if trouble is not None), None)
 
     async def _log_out(self, address: str, due: Due) -> str | None:
         token = await logout_token(self._issuer, due, self.house.clock())
-        return await _trouble(self._outbound.post_form(address, {"logout_token": token}), ACKNOWLEDGED)
+        return await trouble_of(self._outbound.post_form(address, {"logout_token": token}), ACKNOWLEDGED)
 
     async def _signal(self, address: str, due: Due) -> str | None:
         event = await session_revoked(self._issuer, due, self.house.clock())
-        said = headers(self.house.settings.secret_key, due)
-        return await _trouble(self._outbound.post(address, event.encode(), said), ACCEPTED)
+        said = headers(self.house.settings.secret_key, due.client_id, due.signals_token)
+        return await trouble_of(self._outbound.post(address, event.encode(), said), ACCEPTED)
 
 
-async def _trouble(posted: Awaitable[Answer], well: Collection[int]) -> str | None:
+async def trouble_of(posted: Awaitable[Answer], well: Collection[int]) -> str | None:
     """What went wrong with a post, if anything."""
     try:
         answer = await posted

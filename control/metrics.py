@@ -13,6 +13,7 @@ REQUESTS = Counter("understudy_requests", "Requests answered.", ["method", "rout
 SECONDS = Histogram("understudy_request_seconds", "Time to answer a request.", ["route"])
 LOGOUTS = Counter("understudy_logouts", "Logouts that apps were told of: acknowledged, waiting, given up.", ["outcome"])
 WEBHOOKS = Counter("understudy_webhooks", "Events sent to webhooks: delivered, waiting, failed.", ["outcome"])
+EVENTS = Counter("understudy_security_events", "Waiting events pushed: accepted, waiting, given up.", ["outcome"])
 PENDING = Gauge("understudy_oldest_pending_entry_seconds", "Age of the oldest entry that is not sealed yet.")
 LETTERS = Counter("understudy_letters", "Letters tried: sent, put off or failed.", ["kind", "outcome"])
 
@@ -41,6 +42,11 @@ def count_logout(outcome: str) -> None:
 def count_webhook(outcome: str) -> None:
     """Count one try to tell a webhook."""
     WEBHOOKS.labels(outcome).inc()
+
+
+def count_security_event(outcome: str) -> None:
+    """Count one try to push an event that waited."""
+    EVENTS.labels(outcome).inc()
 
 
 @get("/metrics", may=Permission.SEE_TENANTS, outlives=True, credential="key", include_in_schema=False)

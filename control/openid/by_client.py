@@ -24,10 +24,14 @@ async def by_client(
     status: int = 200,
     *,
     binds: bool = False,
+    form: bool = True,
 ) -> Response[Any]:
-    """What `act` answers to the app's form, kept nowhere. With `binds` it may be bound to a key (RFC 9449)."""
+    """What `act` answers to the app's form, kept nowhere. With `binds` it may be bound to a key (RFC 9449).
+
+    Without `form` the request has another body or none, and only its header says which app it is.
+    """
     try:
-        fields = await form_fields(request)
+        fields = await form_fields(request) if form else {}
         credentials = await _counted(request, fields)
         proof = proof_of(request) if binds else None
         if proof is not None:

@@ -11,7 +11,8 @@ from bindings.keys import KeyRing, read_header
 from bindings.login import Login, end_logins_of, start_login
 from bindings.logout_tokens import PAUSES
 from bindings.resolving import Granted, resolve
-from bindings.signals import EVENT, SET_TYPE, ask_for_signals
+from bindings.signal_streams import SESSION_REVOKED
+from bindings.signals import SET_TYPE, ask_for_signals
 from control.house import House
 from control.logouts import Teller
 from control.outbound import Answer, Hitch, NotDelivered, Outbound
@@ -118,7 +119,7 @@ async def test_the_app_is_pushed_an_event_of_the_session_that_ended(story: Story
     assert claims["sub_id"]["session"] == {"format": "opaque", "id": sid}
     user = {"format": "iss_sub", "iss": PANEL, "sub": str(story.cast.membership_id("Bea"))}
     assert claims["sub_id"]["user"] == user
-    assert claims["events"] == {EVENT: {"event_timestamp": int(story.clock.now.timestamp())}}
+    assert claims["events"] == {SESSION_REVOKED: {"event_timestamp": int(story.clock.now.timestamp())}}
     assert {"jti", "iat", "txn"} < claims.keys()
     assert not {"sub", "exp", "nonce", "sid"} & claims.keys()
     assert (await story.row(sid)).told_at == story.clock.now

@@ -95,6 +95,10 @@ PAST_THE_FENCE = {
     "control/openid/par.py": "the login path's connection",
     "control/visitor.py": "who comes to the door, by the hash of a cookie or key",
     "control/logouts.py": "the connection of the task that tells apps of logins that ended, wherever they lie",
+    "control/security_events.py": "the connection of the task that pushes events to apps, which are in nobody's reach",
+    "bindings/unfit_logins.py": "ends logins, which are in nobody else's reach",
+    "bindings/signal_streams.py": "an event that waits for an app, which is in nobody's reach",
+    "bindings/security_events.py": "what waits for apps, which is in nobody's reach",
     # The command line and set-up
     "tenants/extension_import.py": "fifty thousand rows in one transaction, each with its entry",
     "control/set_up.py": "whether a platform admin ever existed",
@@ -135,6 +139,7 @@ EVERYWHERE = {
     "tenants/sealed_trail.py": {"sealer"},
     "control/webhooks.py": {"webhooks"},
     "control/api/token_api.py": {"token API"},
+    "control/openid/signals.py": {"stream of security events"},
     "bindings/exchange.py": {"token exchange"},
 }
 """Who opens a session without a fence, and the reason each gives."""

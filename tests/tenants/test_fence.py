@@ -267,7 +267,7 @@ async def test_who_reaches_nothing_sees_nothing(store: Store, cast: Cast) -> Non
 def test_every_kind_says_what_lies_within_a_reach(kind: type[Record]) -> None:
     """A kind that says nothing is closed to everybody; that has to be on purpose."""
     closed = {"AccessNotice", "Code", "Mint", "PushedRequest", "SeenProof", "Token", "Failure", "SigningKey"}
-    closed |= {"Leaf", "PendingEntry", "SealedCheckpoint", "TrailKey"}
+    closed |= {"Leaf", "PendingEntry", "SealedCheckpoint", "SecurityEvent", "TrailKey"}
     said = next(each for each in kind.__mro__ if "within" in each.__dict__)
     assert (said is not Record) is (kind.__name__ not in closed)
 

@@ -10,7 +10,7 @@ from litestar import Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.login import Login
-from bindings.logout_tokens import UNREGISTERED, Delivery, Outcome, deliveries
+from bindings.logout_tokens import HELD, UNREGISTERED, Delivery, Outcome, deliveries
 from control.outbound import Hitch
 from control.speech import speech
 from control.visitor import Visitor
@@ -74,6 +74,7 @@ def trouble_words(trouble: str, _: Callable[[str], str]) -> str:
         Hitch.CONNECTION.value: _("no secure connection"),
         Hitch.TIME.value: _("no answer in time"),
         Hitch.ANSWER.value: _("an answer that cannot be read"),
+        HELD: _("the app has paused its stream: it is told when that goes on"),
         UNREGISTERED: _("the app takes no logouts any more"),
     }
     return known.get(trouble, trouble)

@@ -202,6 +202,8 @@ def field_labels(locale: str) -> Mapping[str, str]:
     }
 
 
+        "signals_status": _("Stream of security events"),
+        "signals_requested": _("Security events asked for"),
 @lru_cache
 def detail_labels(locale: str) -> Mapping[str, str]:
     """Facts of an act that are no change of a field."""
