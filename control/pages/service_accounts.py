@@ -81,9 +81,7 @@ async def keys(request: Asked, session: Session, tenant_id: Id, account_id: Id) 
     return await show_keys(request, session, await _find(session, tenant_id, account_id))
 
 
-@post(
-    PLACE + "/{account_id:int}/keys", may=MANAGE, outlives=True, proof=True, proof_at=KEYS, include_in_schema=False
-)
+@post(PLACE + "/{account_id:int}/keys", may=MANAGE, outlives=True, proof=True, proof_at=KEYS, include_in_schema=False)
 async def register(request: Asked, tenant_id: Id, account_id: Id) -> Response[Any]:
     """It proves itself by these from now on; what was before, and all its tokens, end."""
     fields = await read_fields(request)
