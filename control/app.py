@@ -16,15 +16,15 @@ from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException, NotFoundException
 from litestar.middleware import DefineMiddleware
-from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import Server, Tag
 from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
 from litestar.utils import normalize_path
 from sqlalchemy.exc import IntegrityError
 
 from control import answers, api, checkpoints, embed, health, metrics, openid, pages, scim, shell, static_files
+from control.api.description import ABOUT, Description, components, operation_id
 from control.doors import ANYONE, check_every_door, door, session_of
 from control.house import Clock, House
 from control.logouts import telling
@@ -102,7 +102,7 @@ def create_app(
             Exception: answers.fault,
         },
         template_config=TemplateConfig(instance=_templates()),
-        openapi_config=_openapi(),
+        openapi_config=_openapi(settings.public_url),
         request_max_body_size=BODY,
         lifespan=[life],
         logging_config=None,
@@ -136,15 +136,17 @@ def _lead_strays(app: Litestar, answered: ASGIApp) -> ASGIApp:
     return led
 
 
-def _openapi() -> OpenAPIConfig:
+def _openapi(public_url: str) -> Description:
     # The document alone: every bundled viewer fetches its script from elsewhere.
     doors = {"may": ANYONE, "outlives": False, "credential": "none"}
-    bearer = SecurityScheme(type="http", scheme="bearer", description="An API key: it acts as one membership.")
-    return OpenAPIConfig(
+    return Description(
         title="Understudy",
         version="1",
-        description="The control panel for programs. Errors are problem+json; `rule` names what refused.",
-        components=Components(security_schemes={"bearer": bearer}),
+        description=ABOUT,
+        servers=[Server(url=public_url)],
+        tags=[Tag(name=noun, description=said) for noun, said in api.SAID.items()],
+        components=components(),
+        operation_id_creator=operation_id,
         use_handler_docstrings=True,
         openapi_router=Router("/schema", route_handlers=[], opt=doors, include_in_schema=False),
         render_plugins=[JsonRenderPlugin()],

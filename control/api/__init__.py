@@ -70,6 +70,34 @@ NOUNS = {
 }
 
 
+SAID = {
+    "me": "Whose key this is, and what it may do.",
+    "tenants": "The tree: distributors, resellers and companies; their rules, looks, suspensions and moves.",
+    "users": "People, each with the memberships in reach; the ways they sign in by.",
+    "invitations": "Who is asked to join, and has not yet.",
+    "letters": "What was written to whom and whether it went out, never what it says.",
+    "memberships": "Who somebody is in a tenant, and as what: the identity that everything speaks of.",
+    "teams": "Groups of people inside one company, with leads.",
+    "phone-systems": "The PBXs that tenants own.",
+    "extensions": "Numbers on a phone system, each with at most one person.",
+    "licences": "Which product an extension may use, and who is its app admin.",
+    "seats": "How many licences of a product there may be, at a tenant and below.",
+    "service-accounts": "Programs of a company, which get tokens by client credentials.",
+    "numbers": "What the world dials, and which extension rings.",
+    "recordings": "Calls that were recorded, some of them private.",
+    "playbooks": "What a company does when, with every version.",
+    "apps": "OpenID Connect clients: the end-user apps.",
+    "bindings": "Who stands in for whom at the apps, from the next login on.",
+    "impersonations": "Who stands in for whom just now, for at most twenty minutes.",
+    "consents": "Who may stand in where an organization asks for consent first.",
+    "explain": "Why, and what if: it starts and writes nothing.",
+    "entries": "The history, which nobody can rewrite.",
+    "webhooks": "Where a company's programs are told of what happens.",
+    "token API": "Standing in at the panel's API by a program, in two steps.",
+}
+"""What each noun is, in one sentence."""
+
+
 def routes() -> list[ControllerRouterHandler]:
     """Every noun's doors, under the one address."""
     return [

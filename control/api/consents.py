@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.consenting import WrongDigits, redeem_digits, revoke_consent
-from control.api.doors import Asked, Session, acting, reads, removes
+from control.api.doors import CHANGING, Asked, Session, acting, reads, removes
 from control.api.lists import Asking, page
 from control.api.shapes import Id, Listed, Named, PathId, Sent
 from control.doors import SIGNED_IN
@@ -86,6 +86,7 @@ async def take_back_consent(request: Asked, session: Session, consent_id: PathId
     scope="stand_in",
     status_code=204,
     summary="Say somebody's six digits",
+    responses=CHANGING,
 )
 async def say_digits(request: Asked, data: JSONBody[SpokenDigits]) -> Response[None]:
     """From then on you alone may stand in for them, for an hour. Wrong ones are counted, so nothing is repeated."""

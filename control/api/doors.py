@@ -41,15 +41,17 @@ def problem(status: int, rule: str, sentence: str) -> ResponseSpec:
     )
 
 
-_READING = {
+THROTTLED = problem(429, "throttled", "Too much was asked: wait as long as `Retry-After` says.")
+READING = {
     400: problem(400, "400", "The body is no JSON."),
     401: problem(401, "401", "No key, or one that is spent, revoked or of somebody who is not active."),
     403: problem(403, "permission", "In reach, but this role or key may not do it."),
     404: problem(404, "reach", "Out of reach, or not there at all: never told apart."),
     422: problem(422, "invalid", "The input breaks a rule; `errors` names the field."),
+    429: THROTTLED,
 }
-_CHANGE = {
-    **_READING,
+CHANGING = {
+    **READING,
     409: problem(409, "conflict", "The record is not in a state that allows this, or the Idempotency-Key was used."),
 }
 
@@ -71,7 +73,7 @@ class Change(Operation):
 
 def reads(path: str, *, may: Permission | str, summary: str) -> get:
     """A reading."""
-    return get(path, may=may, outlives=False, credential="key", summary=summary, responses=_READING)
+    return get(path, may=may, outlives=False, credential="key", summary=summary, responses=READING)
 
 
 def creates(
@@ -98,16 +100,11 @@ def alters(path: str, *, may: Permission | str, outlives: bool, summary: str) ->
     return _changes(patch, path, may=may, outlives=outlives, summary=summary)
 
 
-def sets(path: str, *, may: Permission | str, outlives: bool, summary: str) -> Callable[[Handler], HTTPRouteHandler]:
-    """A PUT: what is sent is what holds from now on."""
-    return _changes(put, path, may=may, outlives=outlives, summary=summary)
-
-
-def replaces(
-    path: str, *, may: Permission | str, outlives: bool, summary: str
+def sets(
+    path: str, *, may: Permission | str, outlives: bool, summary: str, operation_class: type[Change] = Change
 ) -> Callable[[Handler], HTTPRouteHandler]:
-    """A PUT: what is sent takes the place of what was there."""
-    return _changes(put, path, may=may, outlives=outlives, summary=summary)
+    """A PUT: what is sent is what holds from now on."""
+    return _changes(put, path, may=may, outlives=outlives, summary=summary, operation_class=operation_class)
 
 
 def removes(
@@ -127,7 +124,7 @@ def removes(
 
 def _changes(method: Callable[..., HTTPRouteHandler], path: str, **said: Any) -> Callable[[Handler], HTTPRouteHandler]:
     def put_up(handler: Handler) -> HTTPRouteHandler:
-        return method(path, credential="key", responses=_CHANGE, operation_class=Change, **said)(once(handler))
+        return method(path, credential="key", responses=CHANGING, **({"operation_class": Change} | said))(once(handler))
 
     return put_up
 

@@ -1,11 +1,12 @@
 """Explain and resolve: why the guard allows or refuses, and what a login would give now."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from litestar.params import QueryParameter
 from msgspec import Struct
 
+from bindings.claims_preview import preview_claims
 from bindings.guard import Act
 from bindings.rehearsal import explain, rehearse_login
 from bindings.resolving import Granted, Seen
@@ -29,7 +30,7 @@ class Explanation(Struct):
     loses: list[str]
 
 
-class Shown(Struct):
+class Party(Struct):
     """Somebody an app would see."""
 
     membership: int
@@ -52,8 +53,8 @@ class Resolution(Struct):
 
     granted: bool
     because: str | None
-    subject: Shown | None
-    actor: Shown | None
+    subject: Party | None
+    actor: Party | None
     binding: int | None
     ends_at: datetime | None
     page: str | None
@@ -61,6 +62,8 @@ class Resolution(Struct):
     error: str | None
     sentence: str
     steps: list[StepShape]
+    claims: dict[str, Any] | None
+    """What the ID token would say of a login that began now, but for its own `sid`, `nonce` and `at_hash`."""
 
 
 @reads("/explain", may=Permission.SEE_STAND_INS, summary="Explain who may stand in for whom")
@@ -97,12 +100,12 @@ async def resolve_login(
         binding = outcome.binding.id if outcome.binding else None
         subject = _shown(outcome.subject) if outcome.subject else None
         return Resolution(
-            False, None, subject, None, binding, None, outcome.kind, outcome.error, outcome.sentence, walked
+            False, None, subject, None, binding, None, outcome.kind, outcome.error, outcome.sentence, walked, None
         )
     who, seen = outcome.actor, outcome.subject
     actor = None
     if who.membership_id != seen.membership_id:
-        actor = Shown(who.membership_id, who.shown_name, who.tenant_name, None, None)
+        actor = Party(who.membership_id, who.shown_name, who.tenant_name, None, None)
     return Resolution(
         True,
         outcome.because.value,
@@ -114,11 +117,12 @@ async def resolve_login(
         None,
         f"{client.name} opens as {seen.name}.",
         walked,
+        await preview_claims(session, request.app.state.house.issuer.url, client, outcome, request.user.now),
     )
 
 
-def _shown(seen: Seen) -> Shown:
-    return Shown(seen.membership_id, seen.name, seen.tenant_name, seen.number, seen.phone_system)
+def _shown(seen: Seen) -> Party:
+    return Party(seen.membership_id, seen.name, seen.tenant_name, seen.number, seen.phone_system)
 
 
 ROUTES = [explain_stand_in, resolve_login]

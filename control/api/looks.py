@@ -1,12 +1,14 @@
 """How a tenant looks and what it asks for: its brand with its logo, and its rules, each with where it comes from."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
+from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, RequestBody, Schema
 from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control.api.doors import Asked, Session, acting, reads, removes, replaces
+from control.api.doors import Asked, Change, Session, acting, reads, removes, sets
 from control.api.shapes import Named, PathId, Sent, Text, given, refer
 from control.contrast import require_readable
 from tenants.actor import Actor
@@ -75,6 +77,17 @@ async def change_brand(session: AsyncSession, tenant: Tenant, change: BrandChang
     await set_brand(session, tenant, wanted)
 
 
+@dataclass
+class PictureSent(Change):
+    """A change whose body is a picture."""
+
+    def __post_init__(self) -> None:
+        """The handler reads the body by itself."""
+        super().__post_init__()
+        picture = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY))
+        self.request_body = RequestBody(content={"application/octet-stream": picture}, required=True)
+
+
 @reads("/tenants/{tenant_id:int}/brand", may=SEE, summary="Show the brand in force at a tenant")
 async def show_brand(request: Asked, session: Session, tenant_id: PathId) -> list[BrandPart]:
     """Name, hue, support contact and logo, each from the nearest tenant that sets it."""
@@ -89,7 +102,13 @@ async def show_brand(request: Asked, session: Session, tenant_id: PathId) -> lis
     return parts
 
 
-@replaces("/tenants/{tenant_id:int}/logo", may=MANAGE, outlives=True, summary="Set a tenant's logo")
+@sets(
+    "/tenants/{tenant_id:int}/logo",
+    may=MANAGE,
+    outlives=True,
+    summary="Set a tenant's logo",
+    operation_class=PictureSent,
+)
 async def set_logo(request: Asked, session: Session, tenant_id: PathId) -> OwnBrand:
     """The body is the picture itself: PNG, JPEG, WebP or GIF, at most 1 MB. It is drawn anew."""
     tenant = await find_tenant(session, tenant_id)

@@ -6,8 +6,8 @@ from typing import Any
 from litestar.params import JSONBody
 from msgspec import Struct, field
 
-from bindings import moving_phones
-from bindings.moving import Cut, Move, move_tenant, what_moves
+from bindings import moving, moving_phones
+from bindings.moving import Cut, Move
 from control.api.doors import Asked, Session, acting, creates
 from control.api.phone_systems import PhoneSystemShape, phone_system_shape
 from control.api.shapes import Id, Named, PathId, Sent, refer
@@ -49,7 +49,7 @@ class MoveShape(Struct):
     """It is closed from above now, and would not be there."""
 
 
-class NewPlace(Sent):
+class NewParent(Sent):
     """Where to. With `expected_parent`, refused (409, rule `moved`) when it is no longer under that one."""
 
     parent: Id
@@ -81,15 +81,17 @@ class NewOwner(Sent):
     summary="Move a tenant, with all below it, under another parent",
     status=200,
 )
-async def move(
-    request: Asked, session: Session, tenant_id: PathId, data: JSONBody[NewPlace], dry_run: DryRun = False
+async def move_tenant(
+    request: Asked, session: Session, tenant_id: PathId, data: JSONBody[NewParent], dry_run: DryRun = False
 ) -> TenantShape | MoveShape:
     """One transaction. What leads across its border ends; its stand-in rules of now become its own."""
     tenant, parent = await find_tenant(session, tenant_id), await find_tenant(session, data.parent)
     actor, now = acting(request), request.user.now
     if dry_run:
-        return _shape(await what_moves(session, actor, tenant, parent, now, expected_parent_id=data.expected_parent))
-    await move_tenant(session, actor, tenant, parent, now, expected_parent_id=data.expected_parent)
+        return _shape(
+            await moving.what_moves(session, actor, tenant, parent, now, expected_parent_id=data.expected_parent)
+        )
+    await moving.move_tenant(session, actor, tenant, parent, now, expected_parent_id=data.expected_parent)
     return await tenant_shape(session, tenant)
 
 
@@ -138,4 +140,4 @@ def _word(rule: str, value: Any) -> str | bool | int | None:
     return value if rule in CAPS else bool(value)
 
 
-ROUTES = [move, move_phone_system]
+ROUTES = [move_tenant, move_phone_system]

@@ -20,7 +20,7 @@ MOST = 10
 """Places that one letter may offer."""
 
 
-class NewPlace(Sent):
+class NewUserPlace(Sent):
     """A membership to offer; `extension` is one of that tenant that nobody has."""
 
     tenant: Id
@@ -36,7 +36,7 @@ class NewUser(Sent):
     tenant: Id | None = None
     role: Role = Role.MEMBER
     extension: Id | None = None
-    memberships: Annotated[list[NewPlace], Meta(max_length=MOST)] = field(default_factory=list)
+    memberships: Annotated[list[NewUserPlace], Meta(max_length=MOST)] = field(default_factory=list)
 
 
 @creates("/users", may=Permission.INVITE_MEMBERS, outlives=True, summary="Invite a person")
@@ -47,7 +47,7 @@ async def invite_user(request: Asked, session: Session, data: JSONBody[NewUser])
     """
     if (data.tenant is None) == (not data.memberships):
         raise Invalid("Send either a tenant or memberships.", field="tenant")
-    places = data.memberships or [NewPlace(tenant=data.tenant or 0, role=data.role, extension=data.extension)]
+    places = data.memberships or [NewUserPlace(tenant=data.tenant or 0, role=data.role, extension=data.extension)]
     made: list[Invitation] = []
     for place in places:
         tenant = await find_tenant(session, place.tenant)

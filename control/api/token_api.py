@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.keys import ALGORITHMS
 from bindings.minting import Exchanged, Spent, begin, consume_mint, mint_for, read_mint
-from control.api.doors import Asked, Session, acting, problem
+from control.api.doors import THROTTLED, Asked, Session, acting, problem
 from control.api.shapes import Id, PathId, Sent
 from control.doors import ANYONE, SIGNED_IN
 from control.house import House
@@ -42,6 +42,7 @@ REFUSALS = {
     403: problem(403, "policy", "In reach, but a rule refuses; `rule` names it."),
     404: problem(404, "reach", "Out of reach, or not there at all: never told apart."),
     409: problem(409, "live", "Not active, or the bearer stands in for somebody already (`nested`)."),
+    429: THROTTLED,
     422: problem(422, "self", "The bearer themselves, or a reason that is too short."),
 }
 
@@ -52,7 +53,7 @@ class Minted(Struct):
     token: str
 
 
-class Shown(Sent):
+class MintedToken(Sent):
     """A minted token."""
 
     token: str
@@ -95,6 +96,14 @@ class AskedFor(Operation):
         ]
 
 
+class Keyless(Operation):
+    """Whoever has the token may ask."""
+
+    def __post_init__(self) -> None:
+        """No key is needed, unlike at the doors beside it."""
+        self.security = []
+
+
 class WithReason(Operation):
     """The query of a lead's mint."""
 
@@ -119,7 +128,7 @@ class WithReason(Operation):
     responses=REFUSALS,
     operation_class=AskedFor,
 )
-async def mint(request: Asked, session: Session) -> Response[Minted]:
+async def mint_token(request: Asked, session: Session) -> Response[Minted]:
     """For admins and operators: `coworkerId` is the membership to stand in for. Nothing starts by it."""
     actor = acting(request)
     if actor.standing.role not in ADMIN_ACCESS or "stand_in" not in (actor.scopes or ()):
@@ -143,7 +152,7 @@ async def mint(request: Asked, session: Session) -> Response[Minted]:
     responses=REFUSALS,
     operation_class=WithReason,
 )
-async def mint_as_lead(request: Asked, session: Session, coworker_id: PathId) -> Response[Minted]:
+async def mint_token_as_lead(request: Asked, session: Session, coworker_id: PathId) -> Response[Minted]:
     """The same for the lead of a team, by the member's number in the address."""
     return await _minted(request, session, coworker_id)
 
@@ -160,9 +169,11 @@ async def mint_as_lead(request: Asked, session: Session, coworker_id: PathId) ->
     responses={
         400: problem(400, "400", "The body is no JSON with a token."),
         401: problem(401, "token", "Not valid, used, older than a minute, or no longer allowed: never told apart."),
+        429: THROTTLED,
     },
+    operation_class=Keyless,
 )
-async def exchange(request: Asked, data: JSONBody[Shown]) -> Response[Bearer]:
+async def exchange_token(request: Asked, data: JSONBody[MintedToken]) -> Response[Bearer]:
     """Once. The guard is asked again; the stand-in begins now and is written down under both names."""
     house: House = request.app.state.house
     now, origin = request.user.now, request.user.origin
@@ -192,9 +203,9 @@ async def exchange(request: Asked, data: JSONBody[Shown]) -> Response[Bearer]:
     credential="key",
     summary="List the profiles of the bearer",
     tags=["token API"],
-    responses={401: REFUSALS[401]},
+    responses={401: REFUSALS[401], 429: THROTTLED},
 )
-async def profiles(request: Asked) -> Response[list[Profile]]:
+async def list_profiles(request: Asked) -> Response[list[Profile]]:
     """Where `coworkerId` comes from. Whoever stands in has one profile."""
     now_as = acting(request).standing
     found = [
@@ -212,13 +223,15 @@ async def profiles(request: Asked) -> Response[list[Profile]]:
     summary="Go on as another profile of the bearer's own",
     tags=["token API"],
     responses={
+        400: problem(400, "400", "The body is no JSON."),
         401: REFUSALS[401],
         403: problem(403, "nested", "Whoever stands in cannot switch (`nested`); or the tenant asks a second factor."),
         404: problem(404, "reach", "No profile of the bearer's own."),
         422: problem(422, "invalid", "The id is missing or is no number."),
+        429: THROTTLED,
     },
 )
-async def switch(request: Asked, session: Session, data: JSONBody[Chosen]) -> Response[Profile]:
+async def switch_profile(request: Asked, session: Session, data: JSONBody[Chosen]) -> Response[Profile]:
     """Nobody is impersonated by it: the credential is of the same person. The new tenant's rules are asked."""
     visitor, actor = request.user, acting(request)
     if actor.standing_in:
@@ -248,4 +261,4 @@ async def _profiles(request: Asked) -> list[Identity]:
         return await live_identities(connection, user_id=actor.true.user_id)
 
 
-ROUTES: list[Any] = [mint, mint_as_lead, exchange, profiles, switch]
+ROUTES: list[Any] = [mint_token, mint_token_as_lead, exchange_token, list_profiles, switch_profile]
