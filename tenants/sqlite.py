@@ -69,5 +69,7 @@ class Cursor:
 
 
 def connect(database: str, **settings: Any) -> Connection:
-    """A connection to a file, to be awaited."""
-    return Connection(lambda: sqlite3.connect(database, **settings), 64)
+    """A connection to a file, to be awaited. One that is never closed does not keep the process."""
+    connection = Connection(lambda: sqlite3.connect(database, **settings), 64)
+    connection._thread.daemon = True
+    return connection

@@ -82,7 +82,7 @@ def fence() -> Iterator[Mutant]:
     for event in ("do_orm_execute", "before_flush"):
         yield Mutant(f"fence: hook {event}", file, f'@event.listens_for(FencedSession, "{event}")\n', "", FENCE)
     yield Mutant("fence: bulk inserts refused", file, "if state.is_insert:", "if False:", FENCE)
-    narrowed = "state.statement = state.statement.options(*_criteria(reach, len(Record.registry.mappers)))"
+    narrowed = "state.statement = state.statement.options(_narrowing(reach))"
     yield Mutant("fence: statements narrowed", file, narrowed, "pass", FENCE)
     yield Mutant("fence: aliases narrowed", file, ", include_aliases=True", "", FENCE)
     nothing = "    if reach.extent is Extent.NOTHING:\n        raise OutOfReach\n"

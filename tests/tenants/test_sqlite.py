@@ -1,6 +1,7 @@
 """SQLite is visited once for each statement, and says what it has to say."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -69,3 +70,10 @@ async def test_two_connections_do_not_wait_for_each_other(engine: AsyncEngine) -
             return len((await connection.execute(NUMBERS, {"most": MANY})).all())
 
     assert await asyncio.gather(count(), count(), count()) == [MANY] * 3
+
+
+async def test_a_connection_that_is_never_closed_does_not_keep_the_process(connection: AsyncConnection) -> None:
+    """Python waits for threads at its end, unless they are daemons."""
+    threads = [each for each in threading.enumerate() if each.name.endswith("(_connection_worker_thread)")]
+    assert threads
+    assert all(each.daemon for each in threads)
