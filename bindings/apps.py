@@ -136,6 +136,7 @@ class App(Record, Audited):
         if (await session.execute(sa.select(clients.c.id).where(clients.c.client_id == chosen))).first() is not None:
             raise Conflict("This client id cannot be used. Choose another.", rule="client_id")
         platform = actor.true is None or actor.standing.tenant_kind == "platform"
+        _require_product(admin_only, product.id if product else None)
         if fallback is not None:
             await _require_reachable(session, fallback, owner.path)
         keys = _checked_keys(jwks, kind)
@@ -180,6 +181,7 @@ class App(Record, Audited):
             _require_platform(session.sync_session.info["actor"], "say which apps are the house's own")
         if fields.get("fallback_id", self.fallback_id) not in (None, self.fallback_id):
             await self._require_fallback(session, fields["fallback_id"])
+        _require_product(fields.get("admin_only", self.admin_only), fields.get("product_id", self.product_id))
         changed = {key: value for key, value in fields.items() if getattr(self, key) != value}
         for key, value in changed.items():
             setattr(self, key, value)
@@ -252,6 +254,11 @@ class App(Record, Audited):
 def _require_platform(actor: Actor, what: str) -> None:
     if actor.true is not None and (actor.standing_in or actor.standing.tenant_kind != "platform"):
         raise NotPermitted(f"Only the platform's admins {what}.", rule="platform")
+
+
+def _require_product(admin_only: bool, product_id: int | None) -> None:
+    if admin_only and product_id is None:
+        raise Invalid("Without a product there are no app admins whom it could be for.", field="admin_only")
 
 
 async def _require_reachable(session: AsyncSession, fallback: App, path: str) -> None:

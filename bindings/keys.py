@@ -30,6 +30,8 @@ RETIRED_LIVES = timedelta(hours=2)
 """How long a retired key is still published: longer than anything it signed, with room for clocks."""
 READ_EVERY = timedelta(seconds=60)
 """How often a process reads the keys again: so long may another's rotation stay unnoticed."""
+DUE_AFTER = timedelta(days=90)
+"""How long a key signs before another is due. It goes on signing: who runs the house decides when."""
 LOCK = 0x4B455953
 """The advisory lock under which the first key is made ("KEYS")."""
 
@@ -73,6 +75,16 @@ class SigningKey(Record):
         record(session, Verb.KEYS_ROTATED, None, named=("signing_keys", kid, f"{alg} key {kid}"), alg=alg)
         await session.flush()
         return key
+
+    @property
+    def verified_until(self) -> datetime | None:
+        """Until when tokens that it signed are taken; None while it signs."""
+        return self.retired_at + RETIRED_LIVES if self.retired_at is not None else None
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When another is to take its place; None once one has."""
+        return self.created_at + DUE_AFTER if self.retired_at is None else None
 
     def signer(self, secret_key: bytes) -> "Signer":
         """The key pair, ready to sign. Raises Sealed when the secret key is not the one it was made under."""
@@ -146,6 +158,18 @@ class KeyRing:
         """The public keys (RFC 7517): those that sign, and retired ones until what they signed has expired."""
         await self.signer(ALGORITHMS[0], now)
         return {"keys": [row.public_jwk for row in self._rows]}
+
+    async def listed(self, now: datetime) -> Sequence[SigningKey]:
+        """The keys that are published now, the newest first, read anew."""
+        await self.signer(ALGORITHMS[0], now)
+        await self._read(now, timedelta(0))
+        return self._rows
+
+    async def rotate(self, actor: Actor, now: datetime) -> None:
+        """A new key for every algorithm in use, by somebody whose right to it was asked before."""
+        async with self._store.work(actor, Reach.everywhere("signing keys"), now) as session:
+            await rotate(session, self._secret_key, now)
+        self.forget()
 
     def forget(self) -> None:
         """Read again at the next use, as after a rotation in this process."""

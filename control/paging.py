@@ -57,6 +57,12 @@ async def page_of(
     return Page([row[0] for row in shown], following)
 
 
+async def counted(session: AsyncSession, wanted: sa.Select[Any], number: sa.SQLColumnExpression[int], most: int) -> int:
+    """How many rows there are by their `number`, at most one more than `most`: where a person stops caring."""
+    some = wanted.with_only_columns(number).order_by(None).limit(most + 1).subquery()
+    return (await session.execute(sa.select(sa.func.count()).select_from(some))).scalar_one()
+
+
 def cursor_of(sort: str, value: Any, number: int) -> str:
     """Where a list in this order goes on: after the row with this value and id."""
     shown = {"t": value.isoformat()} if isinstance(value, datetime) else {"v": value}

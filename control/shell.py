@@ -92,6 +92,7 @@ NAV: tuple[tuple[str | None, tuple[tuple[str, str, str, Permission | None], ...]
             ("/users", "Users", "users", Permission.SEE_PEOPLE),
             ("/teams", "Teams", "users-round", Permission.SEE_PEOPLE),
             ("/apps", "Apps", "app-window", Permission.SEE_APPS),
+            ("/signing-keys", "Signing keys", "key-round", Permission.MANAGE_APPS),
             ("/letters", "Letters", "send", Permission.MANAGE_PEOPLE),
             ("/account", "Account", "circle-user", None),
         ),
@@ -99,7 +100,7 @@ NAV: tuple[tuple[str | None, tuple[tuple[str, str, str, Permission | None], ...]
 )
 
 
-PLATFORM_ONLY = frozenset({"/break-glass"})
+PLATFORM_ONLY = frozenset({"/break-glass", "/signing-keys"})
 """Pages for the platform's own admins."""
 
 

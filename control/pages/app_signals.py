@@ -7,18 +7,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.apps import App
 from bindings.signals import ask_for_signals
-from control.pages.apps import own_app
-from control.pages.parts.crumbs import crumbs_to
+from control.pages.parts.app_page import framed, own_app
 from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
 from control.pages.parts.session import Session, acting, house_of
-from control.shell import page, see_other
+from control.shell import see_other
 from control.speech import speech
 from control.visitor import Visitor
 from control.writing.apps import require_sendable, tell_app_changed
 from tenants.refusals import Invalid, Refusal
 from tenants.roles import Permission
-from tenants.tree import find_tenant
 
 Asked = Request[Visitor, Any, Any]
 
@@ -55,14 +53,13 @@ async def change_signals(request: Asked, session: Session, app_id: Id) -> Respon
 async def _show(
     request: Asked, session: AsyncSession, app: App, fields: Fields = UNTOUCHED, refusal: Refusal | None = None
 ) -> Response[Any]:
-    owner = await find_tenant(session, app.tenant_id)
-    return page(
+    return await framed(
         request,
+        session,
+        app,
+        "signals",
         "apps/signals.html",
         status=refusal.status if refusal else 200,
-        title=app.name,
-        crumbs=await crumbs_to(session, owner.path, (f"/apps/{app.id}", app.name)),
-        app=app,
         fields=fields,
         typed=fields is not UNTOUCHED,
         errors=errors_of(refusal),

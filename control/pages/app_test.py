@@ -17,12 +17,11 @@ from bindings.login import Login
 from bindings.logout_tokens import Outcome
 from bindings.standing import REFRESH
 from bindings.tokens import Token
-from control.pages.apps import own_app
-from control.pages.parts.crumbs import crumbs_to
+from control.pages.parts.app_page import framed, own_app
 from control.pages.parts.deliveries import ShownDelivery, deliveries_of
 from control.pages.parts.fields import Id
 from control.pages.parts.session import Session, acting
-from control.shell import page, see_other
+from control.shell import see_other
 from control.speech import speech
 from control.visitor import Visitor
 from tenants.people import Membership, User
@@ -83,13 +82,13 @@ async def show_test(request: Request[Visitor, Any, Any], session: Session, app_i
     checks = [check(seen, _) for check in CHECKS] if seen is not None else []
     waits = any(check.state is State.WAIT for check in checks)
     owner = await session.get_one(Tenant, app.tenant_id)
-    here = ((f"/apps/{app.id}", app.name), (f"/apps/{app.id}/test", _("Test")))
-    shown = page(
+    shown = await framed(
         request,
+        session,
+        app,
+        "test",
         "apps/test.html",
         title=_("Test %(app)s") % {"app": app.name},
-        crumbs=await crumbs_to(session, owner.path, *here),
-        app=app,
         people=[] if waits or app.handoff_uri is None else await _people(request, session, app, owner),
         stand=stand,
         over=seen.over if seen else None,

@@ -1,5 +1,6 @@
 """Resolve: what a login would give somebody now, step by step, without logging anybody in."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,7 @@ from litestar.response import Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.apps import App, find_client
+from bindings.claims_preview import preview_claims
 from bindings.resolving import Granted, Notice, Seen, Step, resolve
 from control.house import House
 from control.pages.parts.asked import words_in
@@ -25,13 +27,17 @@ from tenants.tree import Tenant
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was found: the steps as they were walked, and how it ends. `hidden`: with somebody out of reach."""
+    """What was found: the steps as they were walked, and how it ends. `hidden`: with somebody out of reach.
+
+    `claims` is what the ID token would say; None where no login comes of it, or where they name somebody out of reach.
+    """
 
     steps: list[Step] = field(default_factory=list)
     granted: Granted | None = None
     notice: Notice | None = None
     choices: list[Seen] = field(default_factory=list)
     hidden: bool = False
+    claims: dict[str, Any] | None = None
 
 
 @get("/resolve", may=Permission.STAND_IN, outlives=False, include_in_schema=False)
@@ -55,6 +61,7 @@ async def test_login(request: Request[Visitor, Any, Any], session: AsyncSession)
         person=person,
         app=app,
         outcome=outcome,
+        claims=json.dumps(outcome.claims, indent=2, ensure_ascii=False) if outcome and outcome.claims else None,
         walked=[(step, step.spoken(speech(request))) for step in outcome.steps] if outcome else [],
     )
 
@@ -75,10 +82,11 @@ async def _outcome(request: Request[Visitor, Any, Any], person: User, app: App) 
     async with house.store.work(Actor.house(why), Reach.everywhere(why), now, writes=False) as session:
         found = await resolve(session, person.id, app, now, steps=steps)
         path = await _path_of(session, found)
+        said = await preview_claims(session, house.issuer.url, app, found, now) if isinstance(found, Granted) else None
     if path is not None and not reach.holds(path):
         return Outcome(hidden=True)
     if isinstance(found, Granted):
-        return Outcome(steps, granted=found)
+        return Outcome(steps, granted=found, claims=said if reach.holds(found.actor.path) else None)
     return Outcome(steps, notice=found, choices=[each for each in found.choices if reach.holds(each.path)])
 
 

@@ -32,7 +32,7 @@ PAST_THE_FENCE = {
     "tenants/teams.py": "a member's teams are found by their places in them",
     "tenants/numbers.py": "a member's numbers are found by their extension",
     "tenants/seats.py": "limits set above the reader, and seats taken everywhere below a limit",
-    "bindings/apps.py": "the apps of those above are everybody's below; a client id is single everywhere",
+    "bindings/apps.py": "the apps of those above are everybody's below; a client id is single everywhere; chains of them",
     "bindings/binding.py": "who may end it, whose subject it is; its logins end with it",
     # Closing, policy and liveness come from above
     "tenants/tree.py": "the line above a tenant: policy, closing and levels",
@@ -52,6 +52,7 @@ PAST_THE_FENCE = {
     "tenants/sign_in.py": "counts failures and known networks of anybody",
     "tenants/password_resets.py": "counts those who forgot, and the letters they were sent",
     "tenants/email_changes.py": "from whose line a change was asked for, which may lie above the reader",
+    "bindings/claims_preview.py": "what an app would be told of somebody whom a login was resolved to",
     "bindings/resolving.py": "what a login gives, for a subject whom the person themselves cannot reach",
     "bindings/login.py": "begins and ends a login on the connection of the transaction",
     "bindings/app_consents.py": "whether somebody agreed, on the login path's connection; ends the logins of it",
@@ -94,11 +95,11 @@ PAST_THE_FENCE = {
     "control/openid/logout.py": "the login path's connection",
     "control/openid/par.py": "the login path's connection",
     "control/visitor.py": "who comes to the door, by the hash of a cookie or key",
-    "control/logouts.py": "the connection of the task that tells apps of logins that ended, wherever they lie",
     "control/security_events.py": "the connection of the task that pushes events to apps, which are in nobody's reach",
     "bindings/unfit_logins.py": "ends logins, which are in nobody else's reach",
     "bindings/signal_streams.py": "an event that waits for an app, which is in nobody's reach",
     "bindings/security_events.py": "what waits for apps, which is in nobody's reach",
+    "control/logouts.py": "the connection of the task that tells apps of logins that ended, wherever they lie",
     # The command line and set-up
     "tenants/extension_import.py": "fifty thousand rows in one transaction, each with its entry",
     "control/set_up.py": "whether a platform admin ever existed",
@@ -138,8 +139,8 @@ EVERYWHERE = {
     "control/checkpoints.py": {"published checkpoint"},
     "tenants/sealed_trail.py": {"sealer"},
     "control/webhooks.py": {"webhooks"},
-    "control/api/token_api.py": {"token API"},
     "control/openid/signals.py": {"stream of security events"},
+    "control/api/token_api.py": {"token API"},
     "bindings/exchange.py": {"token exchange"},
 }
 """Who opens a session without a fence, and the reason each gives."""

@@ -135,6 +135,11 @@ def field_labels(locale: str) -> Mapping[str, str]:
         "type": _("Type"),
         "client_id": _("Client id"),
         "secret_hash": _("Secret"),
+        "old_secret_hash": _("Earlier secret"),
+        "old_secret_until": _("Earlier secret good until"),
+        "jwks": _("Public keys"),
+        "dpop": _("Tokens bound to a key"),
+        "id_token_alg": _("ID tokens signed with"),
         "needs_extension": _("Needs an extension"),
         "admin_only": _("For app admins only"),
         "fallback_id": _("Falls back to"),
@@ -197,13 +202,13 @@ def field_labels(locale: str) -> Mapping[str, str]:
         "title": _("Title"),
         "version": _("Version"),
         "url": _("Address"),
+        "signals_status": _("Stream of security events"),
+        "signals_requested": _("Security events asked for"),
         "events": _("Events"),
         "disabled_at": _("Disabled"),
     }
 
 
-        "signals_status": _("Stream of security events"),
-        "signals_requested": _("Security events asked for"),
 @lru_cache
 def detail_labels(locale: str) -> Mapping[str, str]:
     """Facts of an act that are no change of a field."""

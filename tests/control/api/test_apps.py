@@ -1,8 +1,10 @@
 """Apps through the API: registered with a secret that is shown once."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from joserfc.jwk import ECKey
 
 from tests.control.api.conftest import Api
 
@@ -110,3 +112,65 @@ async def test_a_discarded_app_is_nobodys_fallback(api: Api) -> None:
     assert (await olaf.post(f"/apps/{made['id']}/discard")).json()["discarded_at"] is not None
     other = await olaf.post("/apps", {**PHONE, "fallback": "oak-phone"})
     assert other.status_code == 404
+
+
+async def test_a_new_secret_leaves_the_old_one_some_time(api: Api) -> None:
+    olaf = await api.as_("Olaf")
+    made = (await olaf.post("/apps", PHONE)).json()
+    path = f"/apps/{made['id']}"
+    assert (made["proof"], made["old_secret_until"], made["scopes"]) == ("secret", None, ["openid", "profile", "email"])
+    rotated = (await olaf.post(f"{path}/secret", {"old_secret_seconds": 3600})).json()
+    assert rotated["old_secret_until"] == (api.clock.now + timedelta(hours=1)).isoformat().replace("+00:00", "Z")
+    assert (await olaf.post(f"{path}/secret", {"old_secret_seconds": 604_801})).status_code == 422
+    assert (await olaf.delete(f"{path}/old-secret")).status_code == 204
+    assert (await olaf.get(path)).json()["old_secret_until"] is None
+    assert (await olaf.delete(f"{path}/old-secret")).json()["rule"] == "no_old_secret"
+
+
+async def test_keys_take_the_place_of_a_secret(api: Api) -> None:
+    olaf, key = await api.as_("Olaf"), ECKey.generate_key("P-256", {"kid": "one"})
+    keys = {"keys": [key.as_dict(private=False)]}
+    made = (await olaf.post("/apps", {**PHONE, "jwks": keys, "dpop": True, "scopes": ["openid"]})).json()
+    assert ("client_secret" in made, made["proof"], made["jwks"]) == (False, "keys", keys)
+    assert (made["dpop"], made["scopes"]) == (True, ["openid"])
+    other = (await olaf.post("/apps", PHONE)).json()
+    said = await olaf.send("PUT", f"/apps/{other['id']}/keys", {"jwks": keys, "old_secret_seconds": 60})
+    assert (said.json()["proof"], said.json()["old_secret_until"] is None) == ("keys", False)
+    whole = {"keys": [key.as_dict(private=True)]}
+    refused = await olaf.send("PUT", f"/apps/{other['id']}/keys", {"jwks": whole})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "jwks")
+    back = await olaf.post(f"/apps/{other['id']}/secret")
+    assert (back.json()["proof"], back.json()["jwks"]) == ("secret", None)
+    assert (await olaf.post("/apps", {**PHONE, "type": "spa", "jwks": keys})).status_code == 422
+
+
+async def test_a_key_says_once_where_an_app_is_told_of_security_events(api: Api) -> None:
+    olaf = await api.as_("Olaf")
+    path = f"/apps/{(await olaf.post('/apps', PHONE)).json()['id']}"
+    here = {"signals_uri": "https://phone.oak.example/events", "signals_token": "their-token"}
+    said = await olaf.send("PUT", f"{path}/signals", here)
+    assert (said.json()["signals_uri"], "their-token" in said.text) == (here["signals_uri"], False)
+    assert (await olaf.send("PUT", f"{path}/signals", {**here, "signals_token": "another"})).status_code == 200
+    for other in ("https://elsewhere.example/events", None):
+        refused = await olaf.send("PUT", f"{path}/signals", {"signals_uri": other})
+        assert (refused.status_code, refused.json()["rule"]) == (403, "proof")
+    inside = (await olaf.post("/apps", PHONE)).json()["id"]
+    refused = await olaf.send("PUT", f"/apps/{inside}/signals", {"signals_uri": "https://10.0.0.7/events"})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "signals_uri")
+
+
+async def test_what_an_app_may_ask_and_for_whom_it_is_changes_by_key(api: Api) -> None:
+    olaf = await api.as_("Olaf")
+    path = f"/apps/{(await olaf.post('/apps', PHONE)).json()['id']}"
+    said = {"scopes": ["profile"], "dpop": True, "id_token_alg": "RS256", "needs_extension": True}
+    changed = (await olaf.patch(path, said)).json()
+    assert {name: changed[name] for name in said} == said | {"scopes": ["openid", "profile"]}
+    for wrong in ({"scopes": ["panel"]}, {"id_token_alg": "none"}, {"admin_only": True}):
+        assert (await olaf.patch(path, wrong)).status_code == 422, wrong
+
+
+async def test_resolving_says_what_the_app_would_be_told(api: Api) -> None:
+    pia, dan = await api.as_("Pia"), api.cast.user("Dan").id
+    said = (await pia.get(f"/resolve?user={dan}&app=softphone")).json()["claims"]
+    assert (said["name"], said["extension"], said["aud"]) == ("Dan Dale", "101", "softphone")
+    assert (await pia.get(f"/resolve?user={api.cast.user('Bea').id}&app=softphone")).status_code == 404
