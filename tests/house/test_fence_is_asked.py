@@ -32,7 +32,7 @@ PAST_THE_FENCE = {
     "tenants/teams.py": "a member's teams are found by their places in them",
     "tenants/numbers.py": "a member's numbers are found by their extension",
     "tenants/seats.py": "limits set above the reader, and seats taken everywhere below a limit",
-    "bindings/apps.py": "the apps of those above are everybody's below; a client id is single everywhere; chains of them",
+    "bindings/apps.py": "the apps of those above are everybody's below; a client id is single everywhere",
     "bindings/binding.py": "who may end it, whose subject it is; its logins end with it",
     # Closing, policy and liveness come from above
     "tenants/tree.py": "the line above a tenant: policy, closing and levels",
