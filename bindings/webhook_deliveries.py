@@ -93,11 +93,14 @@ class WebhookDelivery(Record):
         self.tries, self.try_at, self.done_at, self.status, self.error = 0, now, None, None, None
 
     @classmethod
-    async def start_failed_again(cls, session: AsyncSession, webhook_id: int, since: datetime, now: datetime) -> int:
-        """All that were given up of those since then; returns how many."""
-        failed = sa.and_(cls.webhook_id == webhook_id, cls.done_at.is_not(None), cls.error.is_not(None))
+    async def start_all_again(
+        cls, session: AsyncSession, webhook_id: int, since: datetime, now: datetime, *, failed: bool
+    ) -> int:
+        """All that are over of those since then, or of these only what failed; returns how many."""
+        over = sa.and_(cls.webhook_id == webhook_id, cls.done_at.is_not(None), cls.created_at >= since)
+        which = sa.and_(over, cls.error.is_not(None)) if failed else over
         again = {"tries": 0, "try_at": now, "done_at": None, "status": None, "error": None}
-        return await _changed(session, sa.update(cls).where(failed, cls.created_at >= since).values(**again))
+        return await _changed(session, sa.update(cls).where(which).values(**again))
 
     @classmethod
     async def give_up_all(cls, session: AsyncSession, webhook_id: int, now: datetime) -> int:

@@ -108,32 +108,46 @@ def _body(event: str, entry: Entry, paths: dict[int, str], under: str) -> bytes:
     return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What became of a try."""
+
+    outcome: Outcome
+    disabled: Webhook | None = None
+    """The webhook, where this was the end of it,"""
+    cause: str = ""
+    """and why."""
+
+
 async def note(
     session: AsyncSession, sending: Sending, status: int | None, trouble: str | None, now: datetime
-) -> Outcome:
+) -> Noted:
     """Write down what became of a try. Who took it when our lease was over has the last word, unless we arrived."""
     row = await session.get_one(WebhookDelivery, sending.delivery_id, with_for_update=True)
     if row.done_at is not None or (trouble is not None and row.tries != sending.tries):
-        return row.outcome
+        return Noted(row.outcome)
     row.status, row.error = status, trouble[:200] if trouble is not None else None
     final = trouble is None or sending.tries > len(PAUSES) or status == GONE
     row.done_at = now if final else None
     row.try_at = None if final else now + PAUSES[sending.tries - 1]
     await session.flush()
-    if final and trouble is not None:
-        await _disable_the_dead(session, sending.webhook_id, status, now)
-    return row.outcome
+    if not final or trouble is None:
+        return Noted(row.outcome)
+    webhook = await session.get_one(Webhook, sending.webhook_id, with_for_update=True)
+    cause = await _dead(session, webhook, status, now)
+    if cause is None:
+        return Noted(row.outcome)
+    await webhook.disable(session, now, cause)
+    return Noted(row.outcome, webhook, cause)
 
 
-async def _disable_the_dead(session: AsyncSession, webhook_id: int, status: int | None, now: datetime) -> None:
-    """One that says it is gone, or that has taken nothing for PATIENCE since anybody touched it."""
-    webhook = await session.get_one(Webhook, webhook_id, with_for_update=True)
+async def _dead(session: AsyncSession, webhook: Webhook, status: int | None, now: datetime) -> str | None:
+    """Why it is told no more: it says it is gone, or has taken nothing for PATIENCE since anybody touched it."""
     if webhook.disabled_at is not None or webhook.discarded_at is not None:
-        return
+        return None
     if status == GONE:
-        await webhook.disable(session, now, "gone")
-    elif await _failing_since(session, webhook) <= now - PATIENCE:
-        await webhook.disable(session, now, "failing")
+        return "gone"
+    return "failing" if await _failing_since(session, webhook) <= now - PATIENCE else None
 
 
 async def _failing_since(session: AsyncSession, webhook: Webhook) -> datetime:

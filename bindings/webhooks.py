@@ -200,10 +200,10 @@ class Webhook(Record, Audited):
         record(session, Verb.WEBHOOK_REPLAYED, self, events=1)
         await session.flush()
 
-    async def replay_failed(self, session: AsyncSession, since: datetime, now: datetime) -> int:
-        """Send again what was given up of everything since then; returns how many."""
+    async def replay_since(self, session: AsyncSession, since: datetime, now: datetime, *, failed: bool = True) -> int:
+        """Send again what was given up of everything since then, or with `failed` off all of it; returns how many."""
         self._require_told()
-        count = await WebhookDelivery.start_failed_again(session, self.id, since, now)
+        count = await WebhookDelivery.start_all_again(session, self.id, since, now, failed=failed)
         if count:
             record(session, Verb.WEBHOOK_REPLAYED, self, events=count)
             await session.flush()

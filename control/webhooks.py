@@ -20,6 +20,7 @@ from control import metrics
 from control.house import House
 from control.outbound import NotDelivered, Outbound
 from control.outbox import Posts
+from control.writing.webhooks import tell_webhook_disabled
 from tenants.actor import Actor
 from tenants.reach import Reach
 
@@ -68,7 +69,10 @@ class Sender(Posts[Sending]):
         status, trouble = await self._post(sending)
         now = self.house.clock()
         async with self._work(now) as session:
-            return await note(session, sending, status, trouble, now), trouble
+            noted = await note(session, sending, status, trouble, now)
+            if noted.disabled is not None:
+                await tell_webhook_disabled(self.house, session, noted.disabled, noted.cause, now)
+        return noted.outcome, trouble
 
     def receiver(self, sending: Sending) -> int:
         """The webhook."""

@@ -46,6 +46,7 @@ class LetterKind(StrEnum):
     LOOSENING_ASKED = "loosening_asked"
     LOOSENING_APPLIED = "loosening_applied"
     MANY_COMPANIES = "many_companies"
+    WEBHOOK_DISABLED = "webhook_disabled"
     GLASS_BROKEN = "glass_broken"
     GLASS_BROKEN_FOR = "glass_broken_for"
 
@@ -67,6 +68,7 @@ REQUIRED: dict[LetterKind, frozenset[str]] = {
     LetterKind.LOOSENING_ASKED: frozenset({"link", "who", "tenant", "rules", "until"}),
     LetterKind.LOOSENING_APPLIED: frozenset({"link", "tenant", "rules"}),
     LetterKind.MANY_COMPANIES: frozenset({"who", "count", "tenant"}),
+    LetterKind.WEBHOOK_DISABLED: frozenset({"link", "address", "tenant", "cause"}),
     LetterKind.GLASS_BROKEN: frozenset({"link", "who", "approver", "tenant", "until"}),
     LetterKind.GLASS_BROKEN_FOR: frozenset({"link", "who", "approver", "subject", "tenant", "until"}),
 }
@@ -81,6 +83,7 @@ REQUIRED: dict[LetterKind, frozenset[str]] = {
 - `role`: the role's value ("admin"); `extension`: its number and system as a sentence shows them ("201, Bakery PBX").
 - `what`: for factors "totp", "passkey", "recovery_codes" or a name in plain words ("the passkey “Laptop”"); for
   `app_changed` the fields that changed, in plain words. `app`: the app's name. `count`: how many, in digits.
+- `address`: the host of a webhook; `cause`: why it was disabled, "gone" or "failing".
 - `accesses`, `rules`: lists in JSON (LISTS): `[{"who", "organization", "via", "at", "reason"}]`, each `at` a moment as
   `until` is; `[{"name", "before", "after"}]` in the words that rules are set with.
 """

@@ -73,9 +73,11 @@ class WebhookChange(Sent):
 
 
 class ReplayFrom(Sent):
-    """Which failed deliveries to send again: those that came to be since then."""
+    """Which deliveries to send again: those that came to be since then."""
 
     since: Moment
+    failed_only: bool = True
+    """`false`: also those that arrived."""
 
 
 class Replayed(Struct):
@@ -196,12 +198,12 @@ async def replay_delivery(request: Asked, session: Session, webhook_id: PathId, 
     return _delivery(delivery)
 
 
-@creates("/webhooks/{webhook_id:int}/replay", may=MANAGE, outlives=True, summary="Send again what failed", status=200)
-async def replay_failed(request: Asked, session: Session, webhook_id: PathId, data: JSONBody[ReplayFrom]) -> Replayed:
-    """Every delivery that was given up of those that came to be since then."""
+@creates("/webhooks/{webhook_id:int}/replay", may=MANAGE, outlives=True, summary="Send events again", status=200)
+async def replay_since(request: Asked, session: Session, webhook_id: PathId, data: JSONBody[ReplayFrom]) -> Replayed:
+    """Every delivery that was given up of those that came to be since then, or every one that is over."""
     webhook = await find_webhook(session, webhook_id)
     since = utc(data.since, "since") or request.user.now
-    return Replayed(await webhook.replay_failed(session, since, request.user.now))
+    return Replayed(await webhook.replay_since(session, since, request.user.now, failed=data.failed_only))
 
 
 async def _shape(session: AsyncSession, webhook: Webhook, secret: str | None = None) -> WebhookShape:
@@ -255,5 +257,5 @@ ROUTES = [
     discard_webhook,
     list_deliveries,
     replay_delivery,
-    replay_failed,
+    replay_since,
 ]

@@ -238,12 +238,13 @@ async def replay_delivery(request: Asked, session: Session, webhook_id: Id, deli
 
 
 @post("/webhooks/{webhook_id:int}/replay", may=MANAGE, outlives=True, include_in_schema=False)
-async def replay_failed(request: Asked, session: Session, webhook_id: Id) -> Response[Any]:
-    """Send again what failed of everything since the beginning of a day."""
+async def replay_since(request: Asked, session: Session, webhook_id: Id) -> Response[Any]:
+    """Send again what failed of everything since the beginning of a day, or all of it."""
     webhook, fields, _ = await find_webhook(session, webhook_id), await read_fields(request), speech(request)
     try:
         since = _since(request, fields)
-        count = await webhook.replay_failed(session, since, request.user.now)
+        failed = fields.text("all") != "1"
+        count = await webhook.replay_since(session, since, request.user.now, failed=failed)
     except Invalid as refusal:
         return await _show(request, session, webhook, fields, refusal)
     return see_other(request, f"/webhooks/{webhook.id}", say=_("Sent again: %(count)s.") % {"count": count})
@@ -288,5 +289,5 @@ ROUTES = [
     ask_discard_webhook,
     discard_webhook,
     replay_delivery,
-    replay_failed,
+    replay_since,
 ]

@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from bindings import webhook_feed
+from bindings.logout import end_login
 from bindings.moving import move_tenant
 from bindings.webhook_deliveries import KEPT, Failure, Outcome, WebhookDelivery
 from bindings.webhook_sending import LEASE, PATIENCE, PAUSES
@@ -23,11 +24,13 @@ from control.house import House
 from control.outbound import Answer, Hitch, Outbound
 from control.settings import Settings
 from control.webhooks import Sender, posting
+from tenants.letters import Letter, LetterKind
 from tenants.refusals import Conflict, Invalid, OutOfReach
 from tenants.store import Store
 from tenants.trail import Entry
 from tenants.tree import Scope, Tenant
 from tenants.verbs import Verb
+from tests.bindings.test_logout_tokens import logged_in
 from tests.cast import WHY, Cast, Clock, bind, house_work, impersonate, work_as
 from tests.conftest import ON_BOTH
 from tests.control.receiver import listening
@@ -194,6 +197,19 @@ async def test_those_above_are_told_too_and_neighbours_never(story: Story) -> No
     for neighbour in (clinic, pine):
         assert story.programs.types(neighbour.url) == []
         assert await story.deliveries(neighbour) == []
+
+
+async def test_a_login_by_which_somebody_stood_in_is_told_when_it_ends_and_others_are_not(story: Story) -> None:
+    webhook = await story.hook(events=("login.ended",))
+    await story.bound()
+    bound, own = [await logged_in(story.store, story.cast, name) for name in ("Olaf", "Ben")]
+    for sid in (bound, own):
+        await end_login(story.store, sid, "logout", story.clock.now)
+    await story.round()
+    [came] = story.programs.came
+    assert came.type == "login.ended"
+    assert (came.said["data"]["subject"]["name"], came.said["data"]["cause"]) == ("Bea Bell", "logout")
+    assert story.programs.types(webhook.url) == ["login.ended"]
 
 
 async def test_the_subject_of_an_impersonation_is_named(story: Story) -> None:
@@ -379,6 +395,15 @@ async def test_gone_is_disabled_at_once_and_history_says_so(story: Story) -> Non
             {"cause": "gone"},
             "system: webhooks",
         )
+        letters = (await session.execute(sa.select(Letter))).scalars().all()
+    # Bakery's admin is told, and nobody else.
+    assert [(each.kind, each.address) for each in letters] == [(LetterKind.WEBHOOK_DISABLED, "boris@bakery.example")]
+    assert letters[0].words(SECRET_KEY) == {
+        "address": "bakery.example",
+        "tenant": "Bakery",
+        "cause": "gone",
+        "link": f"{PANEL}/webhooks/{webhook.id}",
+    }
 
 
 async def test_one_that_took_nothing_for_five_days_is_disabled(story: Story) -> None:
@@ -396,6 +421,8 @@ async def test_one_that_took_nothing_for_five_days_is_disabled(story: Story) -> 
             await impersonate(story.store, story.cast, "Olaf", "Bea", story.clock.now)
     assert (await story.row(webhook)).disabled_at is not None
     assert story.clock.now >= end
+    async with house_work(story.store) as session:
+        assert [each.words(SECRET_KEY)["cause"] for each in await session.scalars(sa.select(Letter))] == ["failing"]
 
 
 async def test_a_dead_one_holds_up_nobody_else(story: Story) -> None:
@@ -544,13 +571,20 @@ async def test_all_that_failed_since_then_is_sent_again(story: Story) -> None:
     since = story.clock.now
     story.clock.pass_(hours=1)
     with pytest.raises(Conflict):
-        await story.as_("Boris", webhook, lambda row, session: row.replay_failed(session, since, story.clock.now))
+        await story.as_("Boris", webhook, lambda row, session: row.replay_since(session, since, story.clock.now))
     await story.as_("Boris", webhook, lambda row, session: row.enable(session, story.clock.now))
     later = story.clock.now
-    assert await story.as_("Boris", webhook, lambda row, session: row.replay_failed(session, later, later)) == 0
-    assert await story.as_("Boris", webhook, lambda row, session: row.replay_failed(session, since, later)) == 1
+    assert await story.as_("Boris", webhook, lambda row, session: row.replay_since(session, later, later)) == 0
+    assert await story.as_("Boris", webhook, lambda row, session: row.replay_since(session, since, later)) == 1
     await story.round()
     assert story.programs.types(webhook.url) == ["binding.made", "impersonation.started"]
+    every = await story.as_(
+        "Boris", webhook, lambda row, session: row.replay_since(session, since, later, failed=False)
+    )
+    assert every == 2
+    await story.round()
+    assert story.programs.types(webhook.url)[2:] == ["binding.made", "impersonation.started"]
+    assert len({each.headers["webhook-id"] for each in story.programs.came}) == 2
 
 
 async def test_a_disabled_one_hears_nothing_and_starts_anew(story: Story) -> None:

@@ -96,6 +96,7 @@ async def test_a_test_event_is_listed_and_can_be_sent_again_when_it_is_over(api:
     assert (await olaf.post(replay)).json()["state"] == "waiting"
     since = {"since": "2026-01-01T00:00:00Z"}
     assert (await olaf.post(f"{base}/replay", since)).json() == {"count": 0}
+    assert (await olaf.post(f"{base}/replay", {**since, "failed_only": False})).json() == {"count": 0}
 
 
 async def test_a_delivery_of_another_webhook_is_not_there(api: Api) -> None:

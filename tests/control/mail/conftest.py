@@ -22,6 +22,8 @@ from tests.control.pages.visit import Panel
 
 PANEL = "https://panel.voip.example"
 WORDS = {
+    "address": "hooks.bakery.example",
+    "cause": "gone",
     "link": f"{PANEL}/join/secret-of-the-link",
     "cancel_link": f"{PANEL}/email/cancel/secret-of-the-other",
     "inviter": "Olaf Oak",

@@ -28,10 +28,10 @@ async def made(pages: House, boris: Reader, **fields: str) -> tuple[int, str]:
     return number, str(secret)
 
 
-async def given_up(pages: House) -> None:
-    """What waits did not arrive."""
+async def given_up(pages: House, error: str | None = "status 500") -> None:
+    """What waits did not arrive, or without an error has."""
     async with house_work(pages.store) as session:
-        over = {"done_at": pages.clock.now, "try_at": None, "status": 500, "error": "status 500", "tries": 9}
+        over = {"done_at": pages.clock.now, "try_at": None, "status": 500, "error": error, "tries": 9}
         await session.execute(sa.update(WebhookDelivery).values(**over))
 
 
@@ -72,7 +72,13 @@ async def test_boris_tests_it_sees_that_it_failed_and_sends_it_again(pages: Hous
     assert "Waiting" in await boris.read(here)
     await given_up(pages)
     await boris.post(f"{here}/replay", at=here, status=422, since="never")
-    await boris.post(f"{here}/replay", at=here, since=pages.clock.now.date().isoformat())
+    today = pages.clock.now.date().isoformat()
+    await boris.post(f"{here}/replay", at=here, since=today)
+    assert "Waiting" in await boris.read(here)
+    await given_up(pages, error=None)
+    await boris.post(f"{here}/replay", at=here, since=today)
+    assert "Waiting" not in await boris.read(here)
+    await boris.post(f"{here}/replay", at=here, since=today, all="1")
     assert "Waiting" in await boris.read(here)
 
 
