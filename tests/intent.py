@@ -581,6 +581,7 @@ PAGES = {
     "GET /checkpoint": may(READS_HISTORY),
     # Before anybody is known
     "GET /api-docs": always(200),
+    "GET /api-docs/{noun}": always(200, path={"noun": "bindings"}),
     "GET /sign-in": always(200, 303),
     "GET /sign-in/{name}": always(200, 303, path={"name": "nobody"}),
     "POST /sign-in": always(401, 403, 422, sent={"email": "nobody@nowhere.example", "password": "wrong"}),
@@ -822,6 +823,7 @@ OPEN_TO_STAND_INS = frozenset(
         "GET /{rest}",
         # The same for everybody
         "GET /api-docs",
+        "GET /api-docs/{noun}",
     }
 )
 """What a page's cookie opens to somebody who stands in for its person, as far as rights are lent. All else is closed:

@@ -5,6 +5,7 @@ only "short-lived"): whoever finds one in a log later has nothing. Both imperson
 has them, and note down what they minted; only the exchange starts anything.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from litestar import Response, get, post, put
@@ -83,6 +84,7 @@ class Chosen(Sent):
     id: Id
 
 
+@dataclass
 class AskedFor(Operation):
     """What the query of a mint may hold."""
 
@@ -96,6 +98,7 @@ class AskedFor(Operation):
         ]
 
 
+@dataclass
 class Keyless(Operation):
     """Whoever has the token may ask."""
 
@@ -104,6 +107,7 @@ class Keyless(Operation):
         self.security = []
 
 
+@dataclass
 class WithReason(Operation):
     """The query of a lead's mint."""
 

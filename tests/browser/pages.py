@@ -17,6 +17,7 @@ class Known:
     invitation_id: int
     impersonation_id: int
     webhook_id: int
+    account_id: int
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Place:
 
     def where(self, known: Known) -> str:
         """Its address."""
-        address = self.route.replace("{rest:path}", "no/such/page") + self.query
+        address = self.route.replace("{rest:path}", "no/such/page").replace("{noun:str}", "bindings") + self.query
         for parameter, find in self.ids.items():
             address = address.replace(f"{{{parameter}:int}}", str(find(known)))
         return address
@@ -59,6 +60,10 @@ def dairy(known: Known) -> int:
 
 def hook(known: Known) -> int:
     return known.webhook_id
+
+
+def till(known: Known) -> int:
+    return known.account_id
 
 
 def oak(known: Known) -> int:
@@ -177,6 +182,12 @@ PLACES = (
     at("company provisioning", "/companies/{tenant_id:int}/provisioning", tenant_id=dairy),
     at("company service accounts", "/companies/{tenant_id:int}/service-accounts", tenant_id=dairy),
     at(
+        "service account keys",
+        "/companies/{tenant_id:int}/service-accounts/{account_id:int}/keys",
+        tenant_id=dairy,
+        account_id=till,
+    ),
+    at(
         "company member role",
         "/companies/{tenant_id:int}/members/{membership_id:int}/role",
         tenant_id=dairy,
@@ -281,13 +292,15 @@ PLACES = (
     at("app discard", "/apps/{app_id:int}/discard", who="Ada", app_id=softphone),
     at("resolve", "/resolve"),
     at("resolved", "/resolve", "?user=dina@dairy.example&app=softphone"),
+    at("api docs", "/api-docs"),
+    at("api docs found", "/api-docs", "?q=tenants"),
+    at("api noun", "/api-docs/{noun:str}"),
     at("account", "/account"),
     at("profiles", "/account/profiles", who="Ben"),
     at("nowhere", "/{rest:path}", status=404),
 )
 
 ELSEWHERE = {
-    "/api-docs": "all of the API on one page, too long for a look in time: read in test_api_docs.py",
     "/sign-in/second-factor": "looked at in test_second_factor.py",
     "/account/second-factor/app": "looked at in test_second_factor.py",
     "/account/second-factor/app/remove": "looked at in test_second_factor.py",

@@ -1,15 +1,12 @@
-"""The API's own description (OpenAPI 3.1), taken apart for a page: nouns, routes, what goes in and what comes back."""
+"""The API's own description (OpenAPI 3.1), taken apart for pages: nouns, routes, what goes in and what comes back."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-Document = Mapping[str, Any]
+from control.pages.parts.api_examples import SHAPES, Document, example_of
 
 METHODS = ("get", "post", "put", "patch", "delete")
-SHAPES = "#/components/schemas/"
-PAGE_OF = "Listed_"
-"""How the description calls a page of a list: the name of the shape follows it, behind its module."""
+RESPONSES = "#/components/responses/"
 ENDLESS = 2**53
 """A limit beyond this is one of the machine, and no rule."""
 
@@ -70,19 +67,23 @@ class Operation:
     replies: tuple[Reply, ...]
     keyless: bool
     """No key is needed."""
+    example: str
+    """The same for a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Noun:
-    """The routes of one noun."""
+    """The routes of one noun, and every shape that they speak of."""
 
     name: str
+    text: str
     operations: tuple[Operation, ...]
+    shapes: "tuple[Shape, ...]"
 
     @property
-    def id(self) -> str:
-        """Its place on the page."""
-        return "noun-" + self.name.lower().replace(" ", "-")
+    def slug(self) -> str:
+        """Its place among the pages."""
+        return self.name.lower().replace(" ", "-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,28 +103,62 @@ class Reference:
 
     version: str
     nouns: tuple[Noun, ...]
-    shapes: tuple[Shape, ...]
+
+    def noun(self, slug: str) -> Noun | None:
+        """The noun with this address."""
+        return next((noun for noun in self.nouns if noun.slug == slug), None)
 
 
 def reference_of(document: Document) -> Reference:
-    """The page's content, in the order of the alphabet; within a noun by path, then reading before changing."""
-    nouns: dict[str, list[Operation]] = {}
+    """The pages' content, in the order of the alphabet; within a noun by path, then reading before changing."""
+    operations: dict[str, list[Operation]] = {}
     for path, methods in sorted(document["paths"].items()):
         for method in METHODS:
             if method in methods:
                 said = methods[method]
                 for tag in said.get("tags") or ["other"]:
-                    nouns.setdefault(tag, []).append(_operation(path, method, said))
-    shapes = document.get("components", {}).get("schemas", {})
+                    operations.setdefault(tag, []).append(_operation(document, path, method, said))
+    shapes = {name: _shape(name, said) for name, said in _shapes(document).items()}
+    texts = {tag["name"]: str(tag.get("description", "")) for tag in document.get("tags", ())}
     return Reference(
         version=str(document["info"]["version"]),
-        nouns=tuple(Noun(name, tuple(nouns[name])) for name in sorted(nouns, key=str.lower)),
-        shapes=tuple(_shape(name, said) for name, said in sorted(shapes.items()) if not name.startswith(PAGE_OF)),
+        nouns=tuple(
+            Noun(name, texts.get(name, ""), tuple(operations[name]), _spoken_of(operations[name], shapes))
+            for name in sorted(operations, key=str.lower)
+        ),
     )
 
 
-def _operation(path: str, method: str, said: Document) -> Operation:
+def _shapes(document: Document) -> Mapping[str, Document]:
+    found: Mapping[str, Document] = document.get("components", {}).get("schemas", {})
+    return found
+
+
+def _spoken_of(operations: Iterable[Operation], shapes: Mapping[str, Shape]) -> tuple[Shape, ...]:
+    """The shapes that these routes name, and those that such a shape names, by name."""
+    found: dict[str, Shape] = {}
+    wanted = [name for operation in operations for name in _named_by(operation)]
+    while wanted:
+        name = wanted.pop()
+        if name in shapes and name not in found:
+            found[name] = shapes[name]
+            wanted += _names([shapes[name].words, *(member.words for member in shapes[name].members)])
+    return tuple(found[name] for name in sorted(found))
+
+
+def _named_by(operation: Operation) -> Iterator[str]:
+    bodies = [reply.body for reply in operation.replies] + ([operation.body] if operation.body else [])
+    words = [body.words for body in bodies] + [parameter.words for parameter in operation.parameters]
+    return _names(words)
+
+
+def _names(several: Iterable[Words]) -> Iterator[str]:
+    return (word.shape for words in several for word in words if word.shape)
+
+
+def _operation(document: Document, path: str, method: str, said: Document) -> Operation:
     body = said.get("requestBody")
+    keyless = not said.get("security")
     return Operation(
         id=str(said.get("operationId") or f"{method}{path}"),
         method=method.upper(),
@@ -132,8 +167,9 @@ def _operation(path: str, method: str, said: Document) -> Operation:
         paragraphs=_paragraphs(said),
         parameters=tuple(_parameter(each) for each in said.get("parameters", ())),
         body=_body(body) if body else None,
-        replies=tuple(_reply(status, each) for status, each in sorted(said.get("responses", {}).items())),
-        keyless=not said.get("security"),
+        replies=tuple(_reply(document, status, each) for status, each in sorted(said.get("responses", {}).items())),
+        keyless=keyless,
+        example=example_of(document, path, method, said, keyless=keyless),
     )
 
 
@@ -149,8 +185,10 @@ def _body(said: Document) -> Body:
     return Body("", ())
 
 
-def _reply(status: str, said: Document) -> Reply:
+def _reply(document: Document, status: str, said: Document) -> Reply:
     rule = None
+    if "$ref" in said:
+        said = document["components"]["responses"][str(said["$ref"]).removeprefix(RESPONSES)]
     for content in said.get("content", {}).values():
         for example in content.get("examples", {}).values():
             named = example.get("value", {}).get("rule")
@@ -180,7 +218,8 @@ def words_of(schema: Document) -> Words:
 
 def _words(schema: Document) -> Iterator[Word]:
     if "$ref" in schema:
-        yield from _named(str(schema["$ref"]).removeprefix(SHAPES))
+        name = str(schema["$ref"]).removeprefix(SHAPES)
+        yield Word(name, name)
     elif "const" in schema or "enum" in schema:
         values = schema.get("enum", [schema.get("const")])
         yield Word(", ".join(f"“{value}”" if isinstance(value, str) else str(value).lower() for value in values))
@@ -203,13 +242,6 @@ def _one_of(several: list[Iterator[Word]]) -> Iterator[Word]:
         if number:
             yield Word(" or ")
         yield from words
-
-
-def _named(name: str) -> Iterator[Word]:
-    if name.startswith(PAGE_OF):
-        yield Word("page of ")
-        name = name.removeprefix(PAGE_OF).rstrip("_").rpartition(".")[2]
-    yield Word(name, name)
 
 
 def _simple(schema: Document) -> str:

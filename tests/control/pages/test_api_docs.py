@@ -1,4 +1,4 @@
-"""The API's documentation: all of our own description on one page, for everybody, without a script of others."""
+"""The API's documentation: a page for each noun of our own description, for everybody, without a script of others."""
 
 import re
 from html import unescape
@@ -15,36 +15,52 @@ def document(panel: Panel) -> dict[str, Any]:
     return panel.app.openapi_schema.to_schema()
 
 
-async def test_whoever_is_not_signed_in_reads_every_route(panel: Panel) -> None:
-    answer = await panel.stranger().open("/api-docs")
-    assert answer.status_code == 200
-    text = unescape(answer.text)
+async def test_whoever_is_not_signed_in_finds_every_route(panel: Panel) -> None:
+    index = unescape((await panel.stranger().open("/api-docs")).text)
     for path, methods in document(panel)["paths"].items():
-        for method in methods:
-            assert f"{method.upper()} {path}</code>" in text
+        for method, said in methods.items():
+            noun = said["tags"][0].lower().replace(" ", "-")
+            assert f'href="/api-docs/{noun}#{said["operationId"]}">{method.upper()} {path}</a>' in index
 
 
-async def test_every_shape_that_is_named_can_be_followed(panel: Panel) -> None:
-    text = (await panel.stranger().open("/api-docs")).text
-    named = set(re.findall(r'href="#([^"]+)"', text)) - {"main"}
-    ids = re.findall(r' id="([^"]+)"', text)
-    assert named <= set(ids)
-    assert len(ids) == len(set(ids)), "an id stands for one place"
-    assert "shape-BindingShape" in named
+async def test_every_noun_has_a_page_on_which_nothing_leads_nowhere(panel: Panel) -> None:
+    stranger, said = panel.stranger(), document(panel)
+    for tag in said["tags"]:
+        answer = await stranger.open(f"/api-docs/{tag['name'].lower().replace(' ', '-')}")
+        text, ids = unescape(answer.text), re.findall(r' id="([^"]+)"', answer.text)
+        assert (answer.status_code, tag["description"] in text) == (200, True)
+        assert set(re.findall(r'href="#([^"]+)"', text)) <= {*ids, "main"}
+        assert len(ids) == len(set(ids)), "an id stands for one place"
+        mine = [each for path in said["paths"].values() for each in path.values() if tag["name"] in each["tags"]]
+        assert {each["operationId"] for each in mine} <= set(ids)
+    assert (await stranger.open("/api-docs/spoons")).status_code == 404
+
+
+async def test_words_find_a_route(panel: Panel) -> None:
+    stranger = panel.stranger()
+    assert "POST /api/v1/tenants/{tenant_id}/suspension" in (await stranger.open("/api-docs?q=suspend+tenant")).text
+    assert "No route holds these words" in (await stranger.open("/api-docs?q=spoons")).text
 
 
 async def test_refusals_are_told_with_the_rule_that_refuses(panel: Panel) -> None:
-    text = (await panel.stranger().open("/api-docs")).text
+    text = (await panel.stranger().open("/api-docs/bindings")).text
     assert "Out of reach, or not there at all: never told apart." in text
     assert re.search(r'<th scope="row">404</th><td class="mono">reach</td>', text)
 
 
+async def test_an_example_holds_what_it_must(panel: Panel) -> None:
+    text = unescape((await panel.stranger().open("/api-docs/bindings")).text)
+    assert 'curl -X POST "$PANEL/api/v1/bindings"' in text
+    assert """-d '{"user": 7, "extension": 7}'""" in text
+
+
 async def test_nothing_is_fetched_from_elsewhere(panel: Panel) -> None:
-    answer = await panel.stranger().open("/api-docs")
-    assert "script-src 'self'" in answer.headers["content-security-policy"]
-    assert not re.findall(r'(?:src|href)="(?:https?:)?//', answer.text)
-    assert "<style" not in answer.text
-    assert " style=" not in answer.text
+    for path in ("/api-docs", "/api-docs/bindings"):
+        answer = await panel.stranger().open(path)
+        assert "script-src 'self'" in answer.headers["content-security-policy"]
+        assert not re.findall(r'(?:src|href)="(?:https?:)?//', answer.text)
+        assert "<style" not in answer.text
+        assert " style=" not in answer.text
 
 
 async def test_olaf_finds_it_where_his_keys_are(panel: Panel) -> None:
@@ -60,7 +76,7 @@ async def test_olaf_finds_it_where_his_keys_are(panel: Panel) -> None:
         ({"oneOf": [{"type": "integer"}, {"type": "null"}]}, "number or null"),
         ({"type": ["string", "null"]}, "text or null"),
         ({"type": "array", "items": {"$ref": "#/components/schemas/Named"}}, "list of Named"),
-        ({"$ref": "#/components/schemas/Listed_control.api.bindings.BindingShape_"}, "page of BindingShape"),
+        ({"$ref": "#/components/schemas/BindingPage"}, "BindingPage"),
         ({"enum": ["look", "full"], "type": "string"}, "“look”, “full”"),
         ({"const": True}, "true"),
         ({"type": "object", "additionalProperties": {"type": "boolean"}}, "object: name to true or false"),
@@ -81,4 +97,4 @@ def test_a_description_with_next_to_nothing_in_it_is_a_page_too() -> None:
     told: Reference = reference_of({"info": {"version": "1"}, "paths": {"/x": {"get": {}}}})
     (noun,) = told.nouns
     assert (noun.name, noun.operations[0].method, noun.operations[0].keyless) == ("other", "GET", True)
-    assert told.shapes == ()
+    assert noun.shapes == ()
