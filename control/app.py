@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import structlog
@@ -153,7 +154,9 @@ def _openapi(public_url: str) -> Description:
     )
 
 
+@cache
 def _templates() -> JinjaTemplateEngine:
+    """What pages are written with, compiled once for all apps of a process."""
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
     dress(environment)
     return JinjaTemplateEngine.from_environment(environment)
