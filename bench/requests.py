@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import structlog
@@ -88,7 +89,7 @@ def main() -> None:
     words.add_argument("--count", type=int, default=10)
     said = words.parse_args()
     # Lines are written as in production, to nobody.
-    with open("/dev/null", "w", encoding="utf-8") as nowhere:
+    with Path("/dev/null").open("w", encoding="utf-8") as nowhere:
         factory = structlog.PrintLoggerFactory(nowhere)
         structlog.configure(
             processors=[structlog.processors.TimeStamper(fmt="iso", utc=True), structlog.processors.JSONRenderer()],
