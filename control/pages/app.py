@@ -7,15 +7,16 @@ from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.app_credentials import old_secret_until, proof_of
-from bindings.app_use import last_logins
+from bindings.app_use import below_owner, last_logins
 from bindings.apps import App, find_app
-from control.pages.parts.app_page import addresses_in, framed, own_app, speaks_for_platform
+from control.pages.parts.app_page import COUNTED, addresses_in, framed, own_app, speaks_for_platform
 from control.pages.parts.deliveries import deliveries_of
 from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
 from control.pages.parts.history import past_of
 from control.pages.parts.session import acting, house_of
 from control.pages.parts.unseen_changes import Unseen, unseen_changes
+from control.paging import counted
 from control.shell import see_other
 from control.speech import speech
 from control.visitor import Visitor
@@ -80,7 +81,8 @@ async def _show(
     unseen: Unseen | None = None,
 ) -> Template:
     unseen, actor, visitor = unseen or Unseen(app.last_entry_id), acting(request), request.user
-    reads = actor.may(Permission.READ_HISTORY) and await session.get(Tenant, app.tenant_id) is not None
+    owner = await session.get(Tenant, app.tenant_id)
+    reads = actor.may(Permission.READ_HISTORY) and owner is not None
     return await framed(
         request,
         session,
@@ -94,6 +96,8 @@ async def _show(
         proof=proof_of(app),
         old_until=old_secret_until(app, visitor.now),
         used_at=(await last_logins(session, [app.id])).get(app.id),
+        companies=await counted(session, below_owner(owner.path if owner else None), Tenant.id, COUNTED),
+        counted=COUNTED,
         may_test=actor.may(Permission.STAND_IN),
         may_trust=speaks_for_platform(visitor) and app.discarded_at is None,
         # Where logins end up is changed by who has just proved who they are, not by who found a screen unlocked.

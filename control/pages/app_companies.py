@@ -9,16 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.app_use import below_owner, use_by_tenant
 from bindings.apps import find_app
-from control.pages.parts.app_page import framed
+from control.pages.parts.app_page import COUNTED, framed
 from control.pages.parts.asked import filters_in, matching, words_in
 from control.pages.parts.fields import Id
 from control.paging import counted, page_of
 from control.visitor import Visitor
 from tenants.roles import Permission
 from tenants.tree import Tenant
-
-COUNTED = 1000
-"""Companies are counted up to here."""
 
 SORTS: dict[str, sa.SQLColumnExpression[Any]] = {"id": Tenant.id, "name": Tenant.name}
 

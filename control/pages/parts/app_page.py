@@ -21,6 +21,8 @@ from tenants.tree import Kind, Tenant
 
 OFFERED = 200
 """Apps that a form offers to lead on to."""
+COUNTED = 1000
+"""Companies that an app is for are counted up to here."""
 
 
 async def own_app(session: AsyncSession, app_id: int) -> App:

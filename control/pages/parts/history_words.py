@@ -259,11 +259,13 @@ def value_words(key: str, value: Any, zone: str, now: datetime, locale: str) -> 
         return str(POLICIES[key](value).name).lower().replace("_", " ")
     if key in YES_OR_NO:
         return _("yes") if value else _("no")
+    if key == "jwks":
+        return ", ".join(str(each.get("kid") or each.get("kty")) for each in value.get("keys", []))
     if key == "wanted":
         return _rules_wanted(value, locale)
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    if isinstance(value, str) and key.endswith("_at"):
+    if isinstance(value, str) and key.endswith(("_at", "_until")):
         return moment_words(datetime.fromisoformat(value), zone, now, locale)
     return str(value)
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -9,7 +10,9 @@ import sqlalchemy as sa
 from joserfc.jwk import ECKey, RSAKey
 
 from bindings.apps import App
+from bindings.login import Login
 from tests.cast import bind, house_work
+from tests.control.pages.test_app_addresses import ended
 from tests.control.visits import House
 
 KEY = ECKey.generate_key("P-256", {"kid": "one"})
@@ -151,7 +154,21 @@ async def test_who_uses_it_is_told_as_far_as_the_reader_reaches(pages: House) ->
     found = await (await pages.visit("Pia")).read(f"{here}?q=dai")
     assert re.search("Dairy [Cc]\\w+ 0 Never", found)
     assert ("1 of 1" in found, "Pine" in found) == (True, False)
+    assert "Seen by 2 companies" in await (await pages.visit("Pia")).read(here.removesuffix("/companies"))
     assert "No company is called that" in await (await pages.visit("Pia")).read(f"{here}?q=bakery")
+
+
+async def test_people_are_counted_once_and_who_stood_in_is_not(pages: House) -> None:
+    for seconds, name in enumerate(("Bea", "Bea", "Ben"), start=5):
+        await ended(pages, name, timedelta(seconds=seconds))
+    here, cast = f"/apps/{pages.cast.app_id('softphone')}", pages.cast
+    async with house_work(pages.store) as session:
+        bens = (await session.scalars(sa.select(Login).where(Login.user_id == cast.user("Ben").id))).one()
+        bens.actor_membership_id, bens.user_id = cast.identity("Olaf").membership_id, cast.user("Olaf").id
+    olaf = await pages.visit("Olaf")
+    assert re.search("Bakery [Cc]\\w+ 1 08:00", await olaf.read(f"{here}/companies"))
+    assert re.search("Softphone softphone .* 08:00", await olaf.read("/apps"))
+    assert "Last login Never" in await (await pages.visit("Sven")).read(here)
 
 
 async def test_what_it_would_be_told_of_a_bound_user_names_both(pages: House) -> None:
