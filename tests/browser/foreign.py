@@ -71,6 +71,8 @@ class Foreign:
                     client_id=CLIENT_ID,
                     redirect_uris=[f"{self.origin}/callback"],
                     handoff_uri=f"{self.origin}/open",
+                    # Nobody has to agree to it first: that is another story.
+                    first_party=True,
                     now=now,
                 )
         finally:

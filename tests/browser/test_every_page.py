@@ -18,6 +18,7 @@ from tenants.actor import Actor
 from tenants.invitations import Invitation
 from tenants.playbooks import Playbook
 from tenants.roles import Role
+from tenants.service_accounts import ServiceAccount
 from tenants.store import Store
 from tenants.trail import Entry
 from tenants.tree import Tenant
@@ -69,9 +70,10 @@ async def known(demo: Demo, cast: Cast, lookers: dict[str, Person]) -> Known:
             )
             await hook.test(session, now)
             await WebhookDelivery.give_up_all(session, hook.id, now)
+            account, _ = await ServiceAccount.make(session, nobody, dairy, "Till", Role.MEMBER, ["read"], now)
         # An hour ago, so that by now it is over.
         past = await impersonate(store, cast, "Paul", "Dan", now - timedelta(hours=1), at="Dairy")
-        return Known(cast, *numbers, playbook.id, offer.id, past, hook.id)
+        return Known(cast, *numbers, playbook.id, offer.id, past, hook.id, account.id)
     finally:
         await store.close()
 

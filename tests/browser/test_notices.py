@@ -1,17 +1,24 @@
 """Pages that say why not: each has its words and a way on, and everybody can use it."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from playwright.async_api import Page, expect
 
+from bindings.apps import App
+from tenants.actor import Actor
 from tenants.store import Store
+from tenants.tree import Tenant
 from tests.browser.conftest import Opening
 from tests.browser.demo_process import Demo
 from tests.browser.looking import faults, overflow, photograph
-from tests.cast import Cast, bind
+from tests.cast import Cast, bind, house_work
+from tests.control.receiver import Receiver, listening
 
 pytestmark = pytest.mark.browser
 
@@ -123,6 +130,63 @@ async def test_a_binding_that_a_rule_refuses(somebody: Opening, expect_usable: C
     await elsa.panel.get_by_role("button", name="Save").click()
     await expect(elsa.panel.get_by_role("alert")).to_be_focused()
     await expect_usable(elsa.panel, "binding refused")
+
+
+@asynccontextmanager
+async def app_of_others(demo: Demo, cast: Cast) -> AsyncIterator[tuple[Receiver, str]]:
+    """An app that is not the house's own, and the address that asks it to be answered by a form; gone afterwards."""
+    store, now = Store(demo.database), datetime.now(UTC)
+    async with listening() as callback:
+        there = f"http://127.0.0.1:{callback.port}/callback"
+        async with house_work(store, now) as session:
+            owner, house = await session.get_one(Tenant, cast.tenant("Acme").id), Actor.house("the story")
+            app, _ = await App.register(session, house, owner, name="Wallboard", redirect_uris=[there], now=now)
+        asked = {
+            "response_type": "code",
+            "response_mode": "form_post",
+            "client_id": app.client_id,
+            "redirect_uri": there,
+            "scope": "openid profile email",
+            "state": "the state",
+            "code_challenge": "x" * 43,
+            "code_challenge_method": "S256",
+        }
+        yield callback, f"/oauth/authorize?{urlencode(asked)}"
+        async with house_work(store, now) as session:
+            await (await session.get_one(App, app.id)).discard(session, now)
+    await store.close()
+
+
+async def posted(callback: Receiver) -> dict[str, str]:
+    """What was posted to the app; the browser asks it for an icon, too."""
+    async with asyncio.timeout(10):
+        while not (sent := [each for each in callback.came if each.line.startswith("POST")]):
+            callback.heard.clear()
+            await callback.heard.wait()
+    callback.came.clear()
+    return sent[0].form
+
+
+async def test_an_app_of_others_asks_first_and_is_answered_by_a_form(
+    somebody: Opening, demo: Demo, cast: Cast, expect_usable: Check
+) -> None:
+    pia = await somebody("Pia")
+    await pia.sign_in()
+    async with app_of_others(demo, cast) as (callback, address):
+        await pia.panel.goto(address)
+        await expect(pia.panel.locator("[data-notice=consent]")).to_contain_text("Wallboard belongs to Acme")
+        await expect_usable(pia.panel, "consent")
+        await pia.panel.get_by_role("button", name="Do not agree").click()
+        assert (await posted(callback))["error"] == "access_denied"
+        await pia.panel.goto(address)
+        await pia.panel.get_by_role("button", name="Agree", exact=True).click()
+        assert set(await posted(callback)) == {"code", "state", "iss"}
+        # Without the script there is a page, with a button that does the same.
+        await pia.panel.route("**/static/form_post.js*", lambda route: route.fulfill(content_type="text/javascript"))
+        await pia.panel.goto(address)
+        await expect_usable(pia.panel, "form post")
+        await pia.panel.get_by_role("button", name="Continue").click()
+        assert (await posted(callback))["state"] == "the state"
 
 
 async def test_the_softphone_shows_who_acts(somebody: Opening, expect_usable: Check) -> None:
