@@ -1,7 +1,7 @@
 """Doors of the API: readings and changes by bearer key. Each change is done once for one Idempotency-Key."""
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,12 +86,15 @@ def creates(
     status: int = 201,
     starts: bool = False,
     kept_open: bool = False,
+    also: Mapping[int, ResponseSpec] | None = None,
 ) -> Callable[[Handler], HTTPRouteHandler]:
     """A POST: a new record (201), or a verb done to one (200). With `starts` it begins a stand-in.
 
-    With `kept_open` it is a way to stop something, and counted apart (control/rate_limits.py).
+    With `kept_open` it is a way to stop something, and counted apart (control/rate_limits.py). `also` are answers
+    beyond those that every change has.
     """
-    more = {"scope": scope, "status_code": status, "starts": starts, "kept_open": kept_open}
+    responses = {**CHANGING, **(also or {})}
+    more = {"scope": scope, "status_code": status, "starts": starts, "kept_open": kept_open, "responses": responses}
     return _changes(post, path, may=may, outlives=outlives, summary=summary, **more)
 
 
@@ -124,7 +127,8 @@ def removes(
 
 def _changes(method: Callable[..., HTTPRouteHandler], path: str, **said: Any) -> Callable[[Handler], HTTPRouteHandler]:
     def put_up(handler: Handler) -> HTTPRouteHandler:
-        return method(path, credential="key", responses=CHANGING, **({"operation_class": Change} | said))(once(handler))
+        usual = {"operation_class": Change, "responses": CHANGING}
+        return method(path, credential="key", **(usual | said))(once(handler))
 
     return put_up
 

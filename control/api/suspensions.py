@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar, cast
 import msgspec
 import sqlalchemy as sa
 from litestar import Response
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, QueryParameter
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -77,7 +78,14 @@ async def list_suspensions(session: Session, tenant_id: PathId, listing: Asking)
     return await page(session, wanted, columns, listing, shaped, sort="-id")
 
 
-@creates("/tenants/{tenant_id:int}/suspension", may=MANAGE, outlives=True, kept_open=True, summary="Suspend a tenant")
+@creates(
+    "/tenants/{tenant_id:int}/suspension",
+    may=MANAGE,
+    outlives=True,
+    kept_open=True,
+    summary="Suspend a tenant",
+    also={200: ResponseSpec(StopsShape, description="A dry run: what would stop. Nothing was done.")},
+)
 async def suspend_tenant(
     request: Asked, session: Session, tenant_id: PathId, data: JSONBody[NewSuspension], dry_run: DryRun = False
 ) -> SuspensionShape | StopsShape:
