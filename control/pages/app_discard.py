@@ -6,6 +6,7 @@ from litestar import Request, get, post
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bindings import unfit_logins
 from bindings.apps import App
 from control.pages.parts.app_page import own_app
 from control.pages.parts.fields import Id, read_fields
@@ -37,7 +38,7 @@ async def discard_app(request: Request[Visitor, Any, Any], session: AsyncSession
     if fields.text("client_id").strip() != app.client_id:
         wrong = Invalid(speech(request)("Type the client id as it is shown."), field="client_id")
         return _discard_form(request, app, wrong)
-    await app.discard(session, request.user.now)
+    await unfit_logins.discard_app(session, app, request.user.now)
     return see_other(request, "/apps", say=speech(request)("%(name)s was discarded.") % {"name": app.name})
 
 

@@ -7,6 +7,7 @@ from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.apps import ID_TOKEN_ALGORITHMS, SCOPES, App
+from bindings.unfit_logins import change_app
 from control.pages.parts.app_page import choices, fallback_in, framed, own_app, product_in
 from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
@@ -42,7 +43,7 @@ async def change_rules(request: Asked, session: AsyncSession, app_id: Id) -> Tem
         unseen = await unseen_changes(session, request.user, app, fields, wanted)
         if unseen.lines:
             return await _show(request, session, app, fields, unseen=unseen)
-        await app.change(session, **wanted)
+        await change_app(session, app, request.user.now, **wanted)
     except Invalid as refusal:
         return await _show(request, session, app, fields, refusal)
     return see_other(request, f"/apps/{app.id}", say=speech(request)("Saved."))
