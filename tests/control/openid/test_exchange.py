@@ -21,7 +21,7 @@ from tenants.tree import Tenant
 from tenants.verbs import Verb
 from tests.cast import WHY, bind, house_work, work_as
 from tests.control.openid.opening import end_as_house, open_as, taken
-from tests.control.openid.story import Client, Panel, Tokens, app_of
+from tests.control.openid.story import ISSUER, Client, Panel, Tokens, app_of
 from tests.control.openid.test_dpop import KEY, OTHERS, Holder
 
 JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
@@ -428,6 +428,20 @@ async def test_whatever_ends_the_stand_in_ends_the_token(panel: Panel, desk: Cli
     assert await desk.introspect(token) == {"active": False}
 
 
+async def test_an_exchanged_token_is_its_apps_own_and_ends_the_stand_in_when_it_is_given_back(
+    panel: Panel, desk: Client
+) -> None:
+    other, own = await app_of(panel, "Acme", "another"), await own_token(panel, desk, "Olaf")
+    token = (await exchanged(desk, own.access, member(panel, "Bea")))["access_token"]
+    assert await other.introspect(token) == {"active": False}
+    assert (await other.post("/oauth/revoke", token=token)).status_code == 200
+    assert (await desk.introspect(token))["act"]["name"] == "Olaf Olsen"
+    assert (await desk.post("/oauth/revoke", token=token)).status_code == 200
+    assert await desk.introspect(token) == {"active": False}
+    assert [each.ended_at for each in await stands(panel)] == [panel.clock.now]
+    assert (await desk.introspect(own.access))["active"] is True
+
+
 async def test_who_may_no_longer_stand_in_holds_nothing(panel: Panel, desk: Client) -> None:
     own = await own_token(panel, desk, "Opal")
     token = (await exchanged(desk, own.access, member(panel, "Bea")))["access_token"]
@@ -477,7 +491,12 @@ async def test_a_bound_token_is_exchanged_with_its_keys_proof_and_gives_a_bound_
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_dpop_proof")
     answer = await holder.ask(holder.proof(), requested_subject=bea, **form)
     assert answer.json()["token_type"] == "DPoP"
-    assert (await desk.read(answer.json()["access_token"]))["cnf"] == {"jkt": KEY.thumbprint()}
+    acting, here = answer.json()["access_token"], f"{ISSUER}/oauth/userinfo"
+    bound = {"jkt": KEY.thumbprint()}
+    assert (await desk.read(acting))["cnf"] == (await desk.introspect(acting))["cnf"] == bound
+    assert (await holder.show(acting, None, "Bearer")).status_code == 401
+    person = await holder.show(acting, holder.proof(here, "GET", token=acting))
+    assert person.json()["act"]["name"] == "Olaf Olsen"
     assert len(await stands(panel)) == 1
 
 

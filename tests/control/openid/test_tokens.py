@@ -33,6 +33,11 @@ async def test_the_tokens_of_a_login_say_the_same(panel: Panel, softphone: Clien
         assert [each[name] for each in said] == [tokens.claims[name]] * 4, name
     assert read_header(tokens.access)["typ"] == "at+jwt"
     assert (access["client_id"], access["iss"], access["exp"] - access["iat"]) == ("softphone", ISSUER, 600)
+    # What else RFC 9068 section 2.2 asks for, with who really proved themselves and when.
+    assert (access["aud"], access["scope"], access["amr"]) == ("softphone", "openid profile email", ["pwd"])
+    assert access["acr"] == tokens.claims["acr"] == "urn:understudy:acr:stand-in"
+    assert access["auth_time"] == tokens.claims["auth_time"]
+    assert said[2]["jti"] == access["jti"]
     assert tokens.answer["expires_in"] == 600
 
 
@@ -236,6 +241,26 @@ async def test_an_app_learns_of_its_own_tokens_alone(panel: Panel, softphone: Cl
         assert await desk_client.introspect(token) == {"active": False}
     assert await softphone.introspect(tokens.answer["id_token"]) == {"active": False}
     assert (await softphone.introspect(tokens.refresh))["active"] is True
+
+
+async def test_a_hint_at_what_a_token_is_hides_none(panel: Panel, softphone: Client) -> None:
+    tokens = await softphone.log_in(await panel.sign_in("Pia"))
+    for token, own in ((tokens.access, "access_token"), (tokens.refresh, "refresh_token")):
+        for hint in ("access_token", "refresh_token", "pat", own):
+            said = (await softphone.post("/oauth/introspect", token=token, token_type_hint=hint)).json()
+            assert (said["active"], said["sub"]) == (True, tokens.claims["sub"]), hint
+    given_back = await softphone.post("/oauth/revoke", token=tokens.refresh, token_type_hint="access_token")
+    assert (given_back.status_code, given_back.content) == (200, b"")
+    assert await softphone.introspect(tokens.access) == {"active": False}
+
+
+async def test_a_refresh_token_is_worth_what_it_was_granted_until_it_is_used(panel: Panel, softphone: Client) -> None:
+    tokens = await softphone.log_in(await panel.sign_in("Pia"), scope="openid email")
+    said = await softphone.introspect(tokens.refresh)
+    assert (said["scope"], said["client_id"], said["exp"] - said["iat"]) == ("openid email", "softphone", 30 * 86400)
+    assert (said["sid"], "jti" in said) == (tokens.claims["sid"], False)
+    assert (await softphone.renew(tokens.refresh)).status_code == 200
+    assert await softphone.introspect(tokens.refresh) == {"active": False}
 
 
 async def test_a_token_that_is_signed_well_but_forged_in_what_it_says(panel: Panel, softphone: Client) -> None:
