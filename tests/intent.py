@@ -642,6 +642,7 @@ BY_DIRECTORY = {
 PROTOCOL = {
     # These check the app's own credentials; nobody's cookie or key opens them.
     "GET /.well-known/openid-configuration": always(200),
+    "GET /.well-known/oauth-authorization-server": always(200),
     "GET /.well-known/ssf-configuration": always(200),
     "GET /ssf/stream": always(401),
     "PATCH /ssf/stream": always(401),

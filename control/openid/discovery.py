@@ -18,9 +18,9 @@ PROOFS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
 KEPT = {"Cache-Control": "public, max-age=60"}
 
 
-@for_programs("/.well-known/openid-configuration", HttpMethod.GET)
+@for_programs(["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"], HttpMethod.GET)
 async def discovery(request: Request[Visitor, Any, Any]) -> Response[dict[str, Any]]:
-    """What this provider can do, and nothing that it cannot (OIDC Discovery section 3)."""
+    """What this provider can do, and nothing that it cannot (OIDC Discovery section 3, RFC 8414 section 3)."""
     issuer = issuer_of(request).url
     known: dict[str, Any] = {
         "issuer": issuer,

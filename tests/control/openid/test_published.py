@@ -10,6 +10,7 @@ from tests.control.openid.story import ISSUER, Client, Panel, app_of
 
 async def test_discovery_names_only_what_is_there(panel: Panel) -> None:
     known = (await panel.browser().get("/.well-known/openid-configuration")).json()
+    assert known == (await panel.browser().get("/.well-known/oauth-authorization-server")).json()
     assert known["issuer"] == ISSUER
     assert known["code_challenge_methods_supported"] == ["S256"]
     assert known["response_types_supported"] == ["code"]
