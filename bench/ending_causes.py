@@ -26,11 +26,12 @@ from bindings.moving import move_tenant
 from bindings.recheck import recheck
 from bindings.resets import reset_access
 from bindings.role_change import change_role
+from bindings.unfit_logins import change_extension, withdraw_licence
 from control.pages.parts.leaving import end_everywhere, end_logins_from
 from tenants.actor import Actor, Identity
 from tenants.consents import Consent
 from tenants.people import Membership, User
-from tenants.phones import find_extension
+from tenants.phones import Licence, find_extension
 from tenants.protections import tighten
 from tenants.reach import Reach
 from tenants.roles import Role
@@ -284,6 +285,18 @@ async def rebound(it: Open) -> None:
         await Binding.make(session, actor, user, extension, now, reason=WHY)
 
 
+async def the_licence_was_taken_back(it: Open) -> None:
+    async with it.as_(it.world.boss) as (session, _, now):
+        held = sa.select(Licence).where(Licence.extension_id == it.world.extension, Licence.discarded_at.is_(None))
+        await withdraw_licence(session, (await session.scalars(held)).one(), now)
+
+
+async def the_extension_was_given_away(it: Open) -> None:
+    async with it.as_(it.world.boss) as (session, _, now):
+        other = await session.get_one(Membership, it.world.boss.membership_id)
+        await change_extension(session, await find_extension(session, it.world.extension), now, membership=other)
+
+
 CAUSES = (
     Cause("stopped", stopped),
     Cause("stopped at the app", stopped_at_the_app),
@@ -311,6 +324,8 @@ CAUSES = (
     Cause("company suspended", the_company_was_suspended, spoils=True),
     Cause("actor's staff suspended", the_actors_staff_was_suspended, spoils=True),
     Cause("company moved", the_company_moved, spoils=True, lanes=1),
+    Cause("licence taken back", the_licence_was_taken_back, spoils=True),
+    Cause("extension given away", the_extension_was_given_away, spoils=True, bound=True),
     Cause("binding released", released, bound=True),
     Cause("binding replaced", rebound, bound=True),
     Cause("binding expired", ran_out, bound=True, lasts=LEFT, lanes=24),
