@@ -125,12 +125,13 @@ async def _show(
     brand = await brand_of(session, tenant.path)
     house: House = request.app.state.house
     here = f"/sign-in/{layer_name(tenant)}" if tenant.kind != Kind.PLATFORM else "/sign-in"
-    answer = await framed(
+    return await framed(
         request,
         session,
         tenant,
         "branding",
         "companies/branding.html",
+        status=refusal.status if refusal else unseen.status,
         shows=shown(brand),
         hue=brand.hue,
         origins=origins(request.user, tenant, brand),
@@ -140,8 +141,6 @@ async def _show(
         errors=errors_of(refusal),
         unseen=unseen,
     )
-    answer.status_code = refusal.status if refusal else unseen.status
-    return answer
 
 
 def origins(visitor: Visitor, tenant: Tenant, brand: Brand) -> dict[str, From]:

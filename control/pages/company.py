@@ -37,7 +37,14 @@ BELOW = 10
 
 
 async def framed(
-    request: Request[Visitor, Any, Any], session: AsyncSession, tenant: Tenant, tab: str, template: str, **context: Any
+    request: Request[Visitor, Any, Any],
+    session: AsyncSession,
+    tenant: Tenant,
+    tab: str,
+    template: str,
+    *,
+    status: int = 200,
+    **context: Any,
 ) -> Template:
     """A tab of a company's page: its crumbs, how it stands, and which tabs this reader has."""
     actor = request.user.actor
@@ -45,6 +52,7 @@ async def framed(
     return page(
         request,
         template,
+        status=status,
         title=tenant.name,
         crumbs=await crumbs_to(session, tenant.path),
         tenant=tenant,

@@ -121,12 +121,13 @@ async def _show(
     broken = sa.select(BreakGlass).where(BreakGlass.tenant_id == tenant.id).order_by(BreakGlass.id.desc()).limit(SHOWN)
     windows = await shown_windows(session, actor, list(await session.scalars(rows)), now)
     may_give = tenant.discarded_at is None and await is_own_admin(session, actor, tenant, now)
-    answer = await framed(
+    return await framed(
         request,
         session,
         tenant,
         "policy",
         "consents/company.html",
+        status=refusal.status if refusal else 200,
         rule=(await effective_policy(session, tenant.path)).stand_ins.name.lower(),
         live=[each for each in windows if each.open],
         past=[each for each in windows if not each.open],
@@ -138,8 +139,6 @@ async def _show(
         fields=fields,
         errors=errors_of(refusal),
     )
-    answer.status_code = refusal.status if refusal else 200
-    return answer
 
 
 ROUTES = [let_in, make_digits, take_back, company_consents, let_into_company]

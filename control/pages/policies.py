@@ -112,12 +112,13 @@ async def show(
     actor, now = request.user.actor, request.user.now
     errors = errors_of(refusal)
     rules = await rules_of(session, tenant)
-    answer = await framed(
+    return await framed(
         request,
         session,
         tenant,
         "policy",
         "companies/policy.html",
+        status=refusal.status if refusal else 409 if breaks else 200,
         rules=[_shown(request.user, tenant, rule) for rule in rules],
         may_tighten=actor is not None and actor.may(Permission.MANAGE_POLICY) and tenant.discarded_at is None,
         may_loosen=actor is not None and await is_own_admin(session, actor, tenant, now),
@@ -130,8 +131,6 @@ async def show(
         else {},
         breaks=breaks,
     )
-    answer.status_code = refusal.status if refusal else 409 if breaks else 200
-    return answer
 
 
 async def _waiting(session: AsyncSession, tenant: Tenant) -> Waiting | None:

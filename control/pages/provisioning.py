@@ -3,7 +3,7 @@
 from typing import Any
 
 import sqlalchemy as sa
-from litestar import Request, Response, get, post
+from litestar import Request, get, post
 from litestar.response import Redirect, Template
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,7 +12,7 @@ from control.pages.api_keys import days_in
 from control.pages.company import framed
 from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
-from control.pages.parts.session import Session, acting, changing
+from control.pages.parts.session import Session, acting, attempted
 from control.shell import see_other
 from control.speech import speech
 from control.visitor import Visitor
@@ -39,19 +39,21 @@ async def every(request: Asked, session: Session, tenant_id: Id) -> Template:
 
 
 @post(PLACE, may=MANAGE, outlives=True, proof=True, proof_at=PAGE, include_in_schema=False)
-async def make(request: Asked, tenant_id: Id) -> Response[Any]:
+async def make(request: Asked, tenant_id: Id) -> Template:
     """A new one. The secret stands on the page that answers, and nowhere else ever."""
     fields, actor = await read_fields(request), acting(request)
-    try:
-        async with changing(request) as session:
-            tenant = await find_tenant(session, tenant_id)
-            mine = await find_membership(session, actor.standing.membership_id)
-            label = named(fields.text("label"), "label")
-            made = await ApiKey.provision(session, mine, tenant, label, days_in(fields), request.user.now)
-            return await show(request, session, tenant, made=made)
-    except Invalid as refusal:
-        async with changing(request) as session:
-            return await show(request, session, await find_tenant(session, tenant_id), fields, refusal)
+
+    async def provided(session: AsyncSession) -> Template:
+        tenant = await find_tenant(session, tenant_id)
+        mine = await find_membership(session, actor.standing.membership_id)
+        label = named(fields.text("label"), "label")
+        made = await ApiKey.provision(session, mine, tenant, label, days_in(fields), request.user.now)
+        return await show(request, session, tenant, made=made)
+
+    async def refused(session: AsyncSession, refusal: Invalid) -> Template:
+        return await show(request, session, await find_tenant(session, tenant_id), fields, refusal)
+
+    return await attempted(request, provided, refused)
 
 
 @post(PLACE + "/{key_id:int}/revoke", may=MANAGE, outlives=True, include_in_schema=False)
@@ -75,12 +77,13 @@ async def show(
 ) -> Template:
     """The page, with a key that was made just now, or with what is wrong."""
     house: House = request.app.state.house
-    answer = await framed(
+    return await framed(
         request,
         session,
         tenant,
         "provisioning",
         "companies/provisioning.html",
+        status=refusal.status if refusal else 200,
         keys=await _in_use(session, tenant),
         made=made,
         base_url=house.link("/scim/v2"),
@@ -88,9 +91,6 @@ async def show(
         fields=fields,
         errors=errors_of(refusal),
     )
-    if refusal is not None:
-        answer.status_code = refusal.status
-    return answer
 
 
 async def _in_use(session: AsyncSession, tenant: Tenant) -> list[ApiKey]:

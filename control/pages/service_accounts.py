@@ -14,7 +14,7 @@ from control.pages.company import framed
 from control.pages.parts.asked import one_of
 from control.pages.parts.fields import Fields, Id, read_fields
 from control.pages.parts.forms import UNTOUCHED, errors_of
-from control.pages.parts.session import Session, acting, changing
+from control.pages.parts.session import Session, acting, attempted
 from control.shell import see_other
 from control.speech import speech
 from control.visitor import Visitor
@@ -42,29 +42,31 @@ async def every(request: Asked, session: Session, tenant_id: Id) -> Template:
 
 
 @post(PLACE, may=MANAGE, outlives=True, proof=True, proof_at=PAGE, include_in_schema=False)
-async def make(request: Asked, tenant_id: Id) -> Response[Any]:
+async def make(request: Asked, tenant_id: Id) -> Template:
     """A new one. The secret stands on the page that answers, and nowhere else ever."""
     fields, actor = await read_fields(request), acting(request)
-    try:
-        async with changing(request) as session:
-            tenant = await find_tenant(session, tenant_id)
-            role = one_of({"role": fields.text("role")}, "role", *[each.value for each in roles_at(actor, tenant)])
-            if not role:
-                raise Invalid("Choose a role.", field="role")
-            account, secret = await ServiceAccount.make(
-                session,
-                actor,
-                tenant,
-                fields.text("name"),
-                Role(role),
-                fields.all("scopes"),
-                request.user.now,
-                checked_keys(read_keys(fields.text("jwks"))) if fields.text("jwks") else None,
-            )
-            return await show(request, session, tenant, made=(account, secret))
-    except Invalid as refusal:
-        async with changing(request) as session:
-            return await show(request, session, await find_tenant(session, tenant_id), fields, refusal)
+
+    async def opened(session: AsyncSession) -> Template:
+        tenant = await find_tenant(session, tenant_id)
+        role = one_of({"role": fields.text("role")}, "role", *[each.value for each in roles_at(actor, tenant)])
+        if not role:
+            raise Invalid("Choose a role.", field="role")
+        made = await ServiceAccount.make(
+            session,
+            actor,
+            tenant,
+            fields.text("name"),
+            Role(role),
+            fields.all("scopes"),
+            request.user.now,
+            checked_keys(read_keys(fields.text("jwks"))) if fields.text("jwks") else None,
+        )
+        return await show(request, session, tenant, made=made)
+
+    async def refused(session: AsyncSession, refusal: Invalid) -> Template:
+        return await show(request, session, await find_tenant(session, tenant_id), fields, refusal)
+
+    return await attempted(request, opened, refused)
 
 
 @post(PLACE + "/{account_id:int}/secret", may=MANAGE, outlives=True, proof=True, proof_at=PAGE, include_in_schema=False)
@@ -85,39 +87,38 @@ async def keys(request: Asked, session: Session, tenant_id: Id, account_id: Id) 
 async def register(request: Asked, tenant_id: Id, account_id: Id) -> Response[Any]:
     """It proves itself by these from now on; what was before, and all its tokens, end."""
     fields = await read_fields(request)
-    try:
-        async with changing(request) as session:
-            account = await _find(session, tenant_id, account_id)
-            await account.prove_by(session, acting(request), checked_keys(read_keys(fields.text("jwks"))))
-    except Invalid as refusal:
-        async with changing(request) as session:
-            return await show_keys(request, session, await _find(session, tenant_id, account_id), fields, refusal)
-    said = speech(request)("%(name)s proves itself by these keys from now on.") % {"name": account.name}
-    return see_other(request, PAGE.format(tenant_id=tenant_id), say=said)
+
+    async def proven(session: AsyncSession) -> Response[Any]:
+        account = await _find(session, tenant_id, account_id)
+        await account.prove_by(session, acting(request), checked_keys(read_keys(fields.text("jwks"))))
+        said = speech(request)("%(name)s proves itself by these keys from now on.") % {"name": account.name}
+        return see_other(request, PAGE.format(tenant_id=tenant_id), say=said)
+
+    async def refused(session: AsyncSession, refusal: Invalid) -> Response[Any]:
+        return await show_keys(request, session, await _find(session, tenant_id, account_id), refusal)
+
+    return await attempted(request, proven, refused)
 
 
 async def show_keys(
     request: Asked,
     session: AsyncSession,
     account: ServiceAccount,
-    fields: Fields = UNTOUCHED,
     refusal: Refusal | None = None,
 ) -> Template:
     """The page of its keys, with what is wrong with those that were sent."""
-    known = json.dumps(account.jwks, indent=2) if account.jwks else ""
-    answer = await framed(
+    return await framed(
         request,
         session,
         await find_tenant(session, account.tenant_id),
         "service-accounts",
         "companies/service-account-keys.html",
+        status=refusal.status if refusal else 200,
         account=account,
-        typed=fields.text("jwks") or known,
+        # What was refused is not shown again: it may hold a private half.
+        known=json.dumps(account.jwks, indent=2) if account.jwks and refusal is None else "",
         errors=errors_of(refusal),
     )
-    if refusal is not None:
-        answer.status_code = refusal.status
-    return answer
 
 
 @post(
@@ -140,12 +141,13 @@ async def show(
     made: tuple[ServiceAccount, str | None] | None = None,
 ) -> Template:
     """The page, with a secret that was made just now, or with what is wrong."""
-    answer = await framed(
+    return await framed(
         request,
         session,
         tenant,
         "service-accounts",
         "companies/service-accounts.html",
+        status=refusal.status if refusal else 200,
         accounts=await _in_use(session, tenant),
         roles=[role.value for role in roles_at(acting(request), tenant)],
         scopes=SCOPES,
@@ -153,9 +155,6 @@ async def show(
         fields=fields,
         errors=errors_of(refusal),
     )
-    if refusal is not None:
-        answer.status_code = refusal.status
-    return answer
 
 
 def roles_at(actor: Actor, tenant: Tenant) -> list[Role]:

@@ -3,8 +3,9 @@
 And who asks for it, of which house.
 """
 
+from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from litestar import Request
 from litestar.di import NamedDependency
@@ -14,13 +15,29 @@ from control.doors import session_of
 from control.house import House
 from control.visitor import Visitor
 from tenants.actor import Actor
-from tenants.refusals import OutOfReach
+from tenants.refusals import Invalid, OutOfReach
+
+T = TypeVar("T")
 
 Session = NamedDependency[AsyncSession]
 """As a handler asks for it."""
 
 changing = asynccontextmanager(session_of)
 """As a handler opens it that has more to say after a refusal: what was refused is rolled back and written down."""
+
+
+async def attempted(
+    request: Request[Visitor, Any, Any],
+    attempt: Callable[[AsyncSession], Awaitable[T]],
+    again: Callable[[AsyncSession, Invalid], Awaitable[T]],
+) -> T:
+    """What `attempt` answers; after an Invalid, when that is rolled back, what `again` does in a session of its own."""
+    try:
+        async with changing(request) as session:
+            return await attempt(session)
+    except Invalid as refusal:
+        async with changing(request) as session:
+            return await again(session, refusal)
 
 
 def acting(request: Request[Visitor, Any, Any]) -> Actor:
