@@ -274,21 +274,25 @@ async def _by_key(
         await _by_service(house, visitor, _shown(house, connection, known, secret.strip()))
     if scheme.lower() != "bearer" or not secret.strip().startswith(PREFIX):
         return
-    async with house.store.work(Actor.house("door"), Reach.everywhere("door"), visitor.now, writes=False) as session:
-        found = sa.select(ApiKey).where(ApiKey.key_hash == digest(secret.strip()))
-        key = (await session.scalars(found)).one_or_none()
+    async with house.store.hot.connect() as bare:
+        key = (await bare.execute(_KEYED, {"hash": digest(secret.strip())})).one_or_none()
         if key is None or key.revoked_at is not None or visitor.now >= key.expires_at:
             return
-        identities = await live_identities(session, membership_id=key.membership_id)
+        identities = await live_identities(bare, membership_id=key.membership_id)
         if not identities:
             return
         visitor.identities = identities
-        visitor.reader = visitor.user = await session.get(User, key.user_id)
+        row = (await bare.execute(_READER, {"id": key.user_id})).mappings().one()
+        visitor.reader = visitor.user = User(**row)
     visitor.api_key_id = key.id
     scopes = frozenset(key.scopes.split())
     visitor.actor = Actor.of(identities[0], visitor.origin, api_key_id=key.id, scopes=scopes)
     if key.last_used_at is None or visitor.now - key.last_used_at > SEEN_EVERY:
         await _touch(house, ApiKey.__table__, key.id, {"last_used_at": visitor.now})
+
+
+_KEYED = sa.select(*ApiKey.__table__.c).where(ApiKey.__table__.c.key_hash == sa.bindparam("hash"))
+_READER = sa.select(*User.__table__.c).where(User.__table__.c.id == sa.bindparam("id"))
 
 
 async def _by_token(house: House, visitor: Visitor, token: str) -> None:

@@ -92,8 +92,12 @@ class Invitation(Record, Audited):
         now: datetime,
         *,
         extension_id: int | None = None,
+        provisioned: tuple[int | None, str | None] = (None, None),
     ) -> "Invitation":
-        """An invitation-to-be. Looks at nothing outside the tenant, so it cannot tell whether the address is known."""
+        """An invitation-to-be. Looks at nothing outside the tenant, so it cannot tell whether the address is known.
+
+        `provisioned` is the number that its membership will have, and what the system that provisions it calls it.
+        """
         _require_grant(actor, role)
         tenant = await session.get(Tenant, tenant_id)
         if tenant is None:
@@ -118,6 +122,8 @@ class Invitation(Record, Audited):
             extension_id=extension_id,
             invited_by_id=actor.true.membership_id if actor.true else None,
             created_at=now,
+            membership_number=provisioned[0],
+            external_id=provisioned[1],
         )
         session.add(invitation)
         record(session, Verb.INVITATION_PREPARED, invitation)

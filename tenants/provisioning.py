@@ -6,6 +6,8 @@ kept for it from the start. Whether the address was known before is told by noth
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -39,10 +41,12 @@ class Provisioned:
     changed_at: datetime
 
 
+@lru_cache(maxsize=256)
 def people(tenant_id: int) -> sa.Subquery:
     """Everybody of the company who is provisioned, with the columns of `Provisioned`.
 
-    A profile that somebody above has there, and a program's own membership, are none of its people.
+    A profile that somebody above has there, and a program's own membership, are none of its people. Kept: to put it
+    together takes longer than to ask it.
     """
     in_use = sa.and_(Membership.discarded_at.is_(None), User.discarded_at.is_(None))
     joined = (
@@ -104,9 +108,14 @@ async def find_provisioned(session: AsyncSession, tenant_id: int, number: int) -
 
 async def provisioned(session: AsyncSession, tenant_id: int, numbers: set[int]) -> list[Provisioned]:
     """Those of the company who have one of these numbers, in their order."""
+    return [Provisioned(*row) for row in await session.execute(_numbered(tenant_id), {"numbers": list(numbers)})]
+
+
+@lru_cache(maxsize=256)
+def _numbered(tenant_id: int) -> sa.Select[Any]:
     everybody = people(tenant_id)
-    wanted = sa.select(*everybody.c).where(everybody.c.number.in_(numbers)).order_by(everybody.c.number)
-    return [Provisioned(*row) for row in await session.execute(wanted)]
+    these = everybody.c.number.in_(sa.bindparam("numbers", expanding=True))
+    return sa.select(*everybody.c).where(these).order_by(everybody.c.number)
 
 
 async def invite(
@@ -135,10 +144,12 @@ async def invite(
     )
     if (await session.scalars(waiting)).first() is not None:
         raise Conflict(f"{address} is among the people of {tenant.name} already.", rule="uniqueness")
-    invitation = await Invitation.prepare(session, actor, tenant.id, address, name, role, now)
     # Whoever was here before comes back as the same membership.
     number = there.id if there is not None else await numbered(session, Membership.__tablename__)
-    await invitation.provision(session, number, external_id)
+    kept = (number, external_id)
+    invitation = await Invitation.prepare(session, actor, tenant.id, address, name, role, now, provisioned=kept)
+    if (invitation.membership_number, invitation.external_id) != kept:
+        await invitation.provision(session, *kept)
     return invitation
 
 
@@ -148,50 +159,51 @@ async def _there(session: AsyncSession, tenant_id: int, address: str) -> Members
     return (await session.scalars(wanted.where(Membership.tenant_id == tenant_id, User.email == address))).first()
 
 
+@lru_cache(maxsize=256)
+def places(tenant_id: int) -> sa.Subquery:
+    """Who is in which team in use, or will be once they join: `number`, `team_id` and the team's name."""
+    in_use = sa.and_(Team.tenant_id == tenant_id, Team.discarded_at.is_(None))
+    inside = (
+        sa.select(TeamMember.membership_id.label("number"), Team.id.label("team_id"), Team.name.label("name"))
+        .join(Team, Team.id == TeamMember.team_id)
+        .where(in_use, TeamMember.left_at.is_(None))
+    )
+    spaced = sa.literal(" ") + sa.cast(Team.id, sa.String()) + " "
+    meant = (
+        sa.select(Invitation.membership_number, Team.id, Team.name)
+        .join(Team, Invitation.team_ids.contains(spaced))
+        .where(
+            in_use,
+            Invitation.tenant_id == tenant_id,
+            Invitation.waiting(),
+            Invitation.membership_number.is_not(None),
+            Invitation.team_ids.is_not(None),
+        )
+    )
+    return sa.union_all(inside, meant).subquery("places")
+
+
 async def people_of_teams(session: AsyncSession, team_ids: set[int], tenant_id: int) -> dict[int, set[int]]:
     """Who is in each of these teams, or will be once they join, by number."""
     found: dict[int, set[int]] = {team_id: set() for team_id in team_ids}
-    everybody = people(tenant_id)
-    inside = (
-        sa.select(TeamMember.team_id, everybody.c.number)
-        .join(everybody, everybody.c.membership_id == TeamMember.membership_id)
-        .where(TeamMember.team_id.in_(team_ids), TeamMember.left_at.is_(None))
-    )
-    for team_id, number in await session.execute(inside):
+    taken = places(tenant_id)
+    known = taken.c.number.in_(sa.select(people(tenant_id).c.number))
+    wanted = sa.select(taken.c.team_id, taken.c.number).where(taken.c.team_id.in_(team_ids), known)
+    for team_id, number in await session.execute(wanted):
         found[team_id].add(number)
-    for invitation in await _meant(session, tenant_id):
-        for team_id in invitation.teams & team_ids:
-            if invitation.membership_number is not None:
-                found[team_id].add(invitation.membership_number)
     return found
 
 
 async def teams_of_people(session: AsyncSession, numbers: set[int], tenant_id: int) -> dict[int, dict[int, str]]:
     """The teams in use that each of these people is in, or will be: the name by the id."""
     found: dict[int, dict[int, str]] = {number: {} for number in numbers}
-    in_use = sa.select(Team).where(Team.tenant_id == tenant_id, Team.discarded_at.is_(None))
-    inside = (
-        sa.select(TeamMember.membership_id, Team.id, Team.name)
-        .join(Team, Team.id == TeamMember.team_id)
-        .where(TeamMember.membership_id.in_(numbers), TeamMember.left_at.is_(None), Team.discarded_at.is_(None))
-    )
-    for number, team_id, name in await session.execute(inside.order_by(Team.id)):
+    for number, team_id, name in await session.execute(_places_of(tenant_id), {"numbers": list(numbers)}):
         found[number][team_id] = name
-    meant = [each for each in await _meant(session, tenant_id) if each.membership_number in numbers]
-    names = {team.id: team.name for team in await session.scalars(in_use)} if meant else {}
-    for invitation in meant:
-        if invitation.membership_number is not None:
-            known = {team_id: names[team_id] for team_id in sorted(invitation.teams & names.keys())}
-            found[invitation.membership_number] |= known
     return found
 
 
-async def _meant(session: AsyncSession, tenant_id: int) -> list[Invitation]:
-    """The waiting invitations of the company for whom a team is meant."""
-    wanted = sa.select(Invitation).where(
-        Invitation.tenant_id == tenant_id,
-        Invitation.waiting(),
-        Invitation.membership_number.is_not(None),
-        Invitation.team_ids.is_not(None),
-    )
-    return list(await session.scalars(wanted.order_by(Invitation.id)))
+@lru_cache(maxsize=256)
+def _places_of(tenant_id: int) -> sa.Select[Any]:
+    taken = places(tenant_id)
+    these = taken.c.number.in_(sa.bindparam("numbers", expanding=True))
+    return sa.select(taken.c.number, taken.c.team_id, taken.c.name).where(these).order_by(taken.c.team_id)

@@ -21,7 +21,7 @@ from control.answers import scim_error
 from control.scim import groups, users
 from control.scim.documents import LARGEST_BULK, MOST_OPERATIONS
 from control.scim.doors import WRITES, Keeper
-from control.scim.opening import Asked, answered, error_in, object_in, opened
+from control.scim.opening import Asked, answered, error_in, object_in, opened, root_of
 from tenants.refusals import Refusal
 
 KEEPERS: dict[str, Keeper] = {"Users": users, "Groups": groups}
@@ -39,9 +39,12 @@ class Job:
     made: dict[str, str] = field(default_factory=dict)
     errors: int = 0
 
-    def wanting(self, index: int) -> set[str]:
-        """What the operation names by bulkId and is not made yet."""
-        return set(_MEANT.findall(_text(self.operations[index]))) - self.made.keys()
+    def __post_init__(self) -> None:
+        self.names = [set(_MEANT.findall(_text(operation))) for operation in self.operations]
+
+    def able(self, index: int) -> bool:
+        """Everything that the operation names by bulkId is made."""
+        return self.names[index] <= self.made.keys()
 
 
 @post("/Bulk", status_code=200, **WRITES)
@@ -71,19 +74,21 @@ async def _do_all(request: Asked, job: Job, most: int) -> None:
     """In the order they came, but for those that wait for something that comes later."""
     left = list(range(len(job.operations)))
     while left and job.errors < most:
-        able = [index for index in left if not job.wanting(index)]
         # What nobody makes can never be done.
-        index = able[0] if able else left[0]
+        index = next((each for each in left if job.able(each)), left[0])
         left.remove(index)
-        job.outcomes[index] = await _do(request, job, index, possible=bool(able))
+        job.outcomes[index] = await _do(request, job, index)
 
 
-async def _do(request: Asked, job: Job, index: int, *, possible: bool) -> dict[str, Any]:
+async def _do(request: Asked, job: Job, index: int) -> dict[str, Any]:
     """One operation; its outcome, whatever that is."""
     operation = job.operations[index]
     outcome = {key: operation[key] for key in ("method", "bulkId") if isinstance(operation.get(key), str)}
+    at = _PATH.fullmatch(str(operation.get("path", "")))
+    if at is not None and at[2] is not None and not at[2].startswith("bulkId:"):
+        outcome["location"] = f"{root_of(request)}{at[0]}"
     try:
-        if not possible:
+        if not job.able(index):
             raise ConflictException(detail="It names something by bulkId that was not made.")
         return outcome | await _done(request, job, operation)
     except (SCIMException, ValidationError) as problem:
@@ -109,19 +114,22 @@ async def _done(request: Asked, job: Job, operation: dict[str, Any]) -> dict[str
         raise InvalidValueException(detail="data is an object.")
     if method == "POST" and (not isinstance(bulk_id, str) or not bulk_id):
         raise InvalidValueException(detail="A POST has a bulkId.")
+    if method == "POST" and bulk_id in job.made:
+        raise InvalidValueException(detail="This bulkId stands for something else already.")
     held = version if isinstance(version, str) else None
     async with opened(request, writes=True) as work:
         if method == "DELETE":
             await keeper.removed(work, number, held)
             return {"status": "204", "location": f"{work.root}{path}"}
         if method == "POST":
-            found = await keeper.created(work, data)
+            number = await keeper.created(work, data)
         elif method == "PUT":
-            found = await keeper.replaced(work, number, data, held)
+            await keeper.replaced(work, number, data, held)
         else:
-            found = await keeper.changed(work, number, data, held)
+            await keeper.changed(work, number, data, held)
+        found = await keeper.shown(work, number)
     if method == "POST":
-        job.made[str(bulk_id)] = str(found.document["id"])
+        job.made[str(bulk_id)] = number
     status = "201" if method == "POST" else "200"
     return {"status": status, "location": found.location, "version": found.version}
 

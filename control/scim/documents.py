@@ -64,6 +64,7 @@ class Address(ComplexAttribute):
     """The address that they sign in with."""
 
     value: Annotated[str | None, Read] = None
+    type: Annotated[str | None, Read] = Field(None, examples=["work"])
     primary: Annotated[bool | None, Read] = None
 
 

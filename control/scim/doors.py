@@ -31,11 +31,11 @@ class Keeper(Protocol):
 
     async def shown(self, work: Work, number: str, asked: SearchRequest[Any] | None = None) -> Told: ...
 
-    async def created(self, work: Work, raw: dict[str, Any]) -> Told: ...
+    async def created(self, work: Work, raw: dict[str, Any]) -> str: ...
 
-    async def replaced(self, work: Work, number: str, raw: dict[str, Any], version: str | None) -> Told: ...
+    async def replaced(self, work: Work, number: str, raw: dict[str, Any], version: str | None) -> None: ...
 
-    async def changed(self, work: Work, number: str, raw: dict[str, Any], version: str | None) -> Told: ...
+    async def changed(self, work: Work, number: str, raw: dict[str, Any], version: str | None) -> None: ...
 
     async def removed(self, work: Work, number: str, version: str | None) -> None: ...
 
@@ -71,24 +71,26 @@ def doors_of(at: str, keeper: Keeper) -> list[HTTPRouteHandler]:
     @post(at, **WRITES)
     async def create(request: Asked) -> Response[Any]:
         """A new record."""
-        raw = await body_of(request)
+        asked, raw = asked_of(keeper.KIND, request.query_params), await body_of(request)
         async with opened(request, writes=True) as work:
-            found = await keeper.created(work, raw)
+            found = await keeper.shown(work, await keeper.created(work, raw), asked)
         return _one(found, status=201)
 
     @put(one, **WRITES)
     async def replace(request: Asked, number: str) -> Response[Any]:
         """The record as it is sent."""
-        raw = await body_of(request)
+        asked, raw = asked_of(keeper.KIND, request.query_params), await body_of(request)
         async with opened(request, writes=True) as work:
-            return _one(await keeper.replaced(work, number, raw, request.headers.get("if-match")))
+            await keeper.replaced(work, number, raw, request.headers.get("if-match"))
+            return _one(await keeper.shown(work, number, asked))
 
     @patch(one, **WRITES)
     async def change(request: Asked, number: str) -> Response[Any]:
         """What the operations change of the record."""
-        raw = await body_of(request)
+        asked, raw = asked_of(keeper.KIND, request.query_params), await body_of(request)
         async with opened(request, writes=True) as work:
-            return _one(await keeper.changed(work, number, raw, request.headers.get("if-match")))
+            await keeper.changed(work, number, raw, request.headers.get("if-match"))
+            return _one(await keeper.shown(work, number, asked))
 
     @delete(one, status_code=204, **WRITES)
     async def remove(request: Asked, number: str) -> None:

@@ -7,13 +7,14 @@ import sqlalchemy as sa
 from scim2_models import Context, InvalidValueException, Meta, Reference, Resource, SearchRequest
 
 from bindings.recheck import recheck
-from control.scim.asking import Columns, find
+from control.scim.asking import Attributes, Exact, Several, find
+from control.scim.dialects import with_bare_members
 from control.scim.documents import POLICY, Group, TeamMate, User
 from control.scim.opening import Work
 from control.scim.records import Listed, Told, external_id_in, number_in, patched, require_version, told
 from tenants.invitations import Invitation
 from tenants.people import find_membership
-from tenants.provisioning import Provisioned, people_of_teams, provisioned
+from tenants.provisioning import Provisioned, people, people_of_teams, places, provisioned
 from tenants.refusals import OutOfReach
 from tenants.teams import Team, find_place
 from tenants.trail import Entry
@@ -24,7 +25,7 @@ KIND: type[Resource[Any]] = Group
 async def listed(work: Work, asked: SearchRequest[Any]) -> Listed:
     """A page of them."""
     teams = _teams(work.tenant.id)
-    found = await find(work.session, teams, _columns(teams), asked, "number")
+    found = await find(work.session, teams, _attributes(teams, work.tenant.id), asked, "number")
     return Listed(found.total, found.start, [told(each, asked) for each in await _shapes(work, found.rows)])
 
 
@@ -33,30 +34,28 @@ async def shown(work: Work, number: str, asked: SearchRequest[Any] | None = None
     return told(await _shape(work, number_in(number)), asked)
 
 
-async def created(work: Work, raw: dict[str, Any]) -> Told:
+async def created(work: Work, raw: dict[str, Any]) -> str:
     """A new team with these people."""
     resource = Group.model_validate(raw, scim_ctx=Context.RESOURCE_CREATION_REQUEST, scim_policy=POLICY)
     team = await Team.create(work.session, work.tenant, str(resource.display_name), work.now)
     await team.keep_external_id(work.session, external_id_in(resource))
     await _seat(work, team, set(), _numbers(resource))
-    return await shown(work, str(team.id))
+    return str(team.id)
 
 
-async def replaced(work: Work, number: str, raw: dict[str, Any], version: str | None) -> Told:
+async def replaced(work: Work, number: str, raw: dict[str, Any], version: str | None) -> None:
     """As it is sent: whoever is not in the list is out of the team."""
     before = await _shape(work, number_in(number))
     require_version(before, version)
     resource = Group.model_validate(raw, scim_ctx=Context.RESOURCE_REPLACEMENT_REQUEST, scim_policy=POLICY)
     await _settle(work, number_in(number), before, resource)
-    return await shown(work, number)
 
 
-async def changed(work: Work, number: str, raw: dict[str, Any], version: str | None) -> Told:
+async def changed(work: Work, number: str, raw: dict[str, Any], version: str | None) -> None:
     """What the operations change of it."""
     before = await _shape(work, number_in(number))
     require_version(before, version)
-    await _settle(work, number_in(number), before, patched(Group, before, raw))
-    return await shown(work, number)
+    await _settle(work, number_in(number), before, patched(Group, before, with_bare_members(raw)))
 
 
 async def removed(work: Work, number: str, version: str | None) -> None:
@@ -163,13 +162,19 @@ def _shaped(root: str, row: Any, inside: set[int]) -> Group:
     )
 
 
-def _columns(teams: sa.Subquery) -> Columns:
+def _attributes(teams: sa.Subquery, tenant_id: int) -> Attributes:
     """What they are found by and put in order by."""
-    column = teams.c
-    return {
-        "id": sa.cast(column.number, sa.String()),
-        "externalid": column.external_id,
-        "displayname": column.name,
-        "meta.created": column.created_at,
-        "meta.lastmodified": column.changed_at,
-    }
+    column, taken = teams.c, places(tenant_id)
+    known = sa.select(people(tenant_id).c.number)
+    inside = sa.select(taken.c.number).where(taken.c.team_id == column.number, taken.c.number.in_(known))
+    return Attributes(
+        {
+            "id": sa.cast(column.number, Exact()),
+            "externalid": sa.type_coerce(column.external_id, Exact()),
+            "displayname": column.name,
+            "meta.resourcetype": sa.literal("Group", Exact()),
+            "meta.created": column.created_at,
+            "meta.lastmodified": column.changed_at,
+        },
+        {"members": Several({"value": sa.cast(taken.c.number, Exact())}, inside)},
+    )

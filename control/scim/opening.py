@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from litestar import Request, Response
 from pydantic import ValidationError
 from scim2_models import Error, InvalidSyntaxException, PreconditionFailedException, SCIMException
@@ -49,7 +50,8 @@ def root_of(request: Asked) -> str:
 
 @asynccontextmanager
 async def opened(request: Asked, *, writes: bool = False) -> AsyncIterator[Work]:
-    """Work for the key's company, whatever its person reaches besides.
+    """Work for the key's company, whatever its person reaches besides. What is written there is written in turn: of
+    two who made the same person, or changed the same version, one is the second.
 
     OutOfReach when the company is no longer theirs; Conflict while it is closed.
     """
@@ -58,7 +60,7 @@ async def opened(request: Asked, *, writes: bool = False) -> AsyncIterator[Work]
     try:
         reach = await _reach(house, visitor, actor)
         async with house.store.work(actor, reach, visitor.now, writes=writes) as session:
-            tenant = await session.get(Tenant, reach.tenant_id)
+            tenant = await session.get(Tenant, reach.tenant_id, with_for_update=_IN_TURN if writes else None)
             if tenant is None:
                 raise OutOfReach
             if await closed(session, tenant.path):
@@ -73,15 +75,23 @@ async def opened(request: Asked, *, writes: bool = False) -> AsyncIterator[Work]
 async def _reach(house: House, visitor: Visitor, actor: Actor) -> Reach:
     """The one company, with what lies below it, where its people stand in: whoever ends takes that along.
 
-    Read within the person's own reach, so that a company that has moved away is out of it.
+    A company that has moved away from the key's person is out of reach.
     """
-    who = actor.standing
-    async with house.store.work(actor, actor.reach(), visitor.now, writes=False) as session:
-        key = await session.get(ApiKey, visitor.api_key_id) if visitor.api_key_id is not None else None
-        tenant = await session.get(Tenant, key.tenant_id) if key is not None else None
-        if tenant is None:
-            raise OutOfReach
-        return Reach.of_membership(Span.SUBTREE, tenant.path, tenant.id, who.user_id, who.membership_id)
+    async with house.store.hot.connect() as bare:
+        row = (await bare.execute(_COMPANY, {"key": visitor.api_key_id})).one_or_none()
+    if row is None or not actor.reach().holds(row.path):
+        raise OutOfReach
+    return Reach.of_membership(Span.SUBTREE, row.path, row.id, actor.standing.user_id, actor.standing.membership_id)
+
+
+_tree, _keys = Tenant.__table__, ApiKey.__table__
+_COMPANY = (
+    sa.select(_tree.c.id, _tree.c.path)
+    .join(_keys, _keys.c.tenant_id == _tree.c.id)
+    .where(_keys.c.id == sa.bindparam("key"))
+)
+_IN_TURN = {"key_share": True}
+"""The row of the company is held against other writers, not against those who only point at it."""
 
 
 async def body_of(request: Asked) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from scim2_models import Context, InvalidPathException, InvalidValueException, PatchOp, Resource, SearchRequest
@@ -50,7 +51,8 @@ def told(resource: Resource[Any], asked: SearchRequest[Any] | None = None) -> To
 
 def require_version(resource: Resource[Any], header: str | None) -> None:
     """PreconditionFailedException (412) when If-Match means another version of it."""
-    require_match(header, told(resource).version)
+    if header is not None:
+        require_match(header, told(resource).version)
 
 
 def patched(kind: type[Kind], resource: Kind, raw: dict[str, Any]) -> Kind:
@@ -62,10 +64,16 @@ def patched(kind: type[Kind], resource: Kind, raw: dict[str, Any]) -> Kind:
         paths = [each.get("path") for each in operations if isinstance(each, dict)]
         if any(isinstance(path, str) and len(path) > LONGEST_PATH for path in paths):
             raise InvalidPathException(detail=f"A path has at most {LONGEST_PATH} characters.")
-    asked = PatchOp[kind].model_validate(raw, scim_ctx=Context.RESOURCE_PATCH_REQUEST, scim_policy=POLICY)  # type: ignore[valid-type]
+    asked = _patch_of(kind).model_validate(raw, scim_ctx=Context.RESOURCE_PATCH_REQUEST, scim_policy=POLICY)
     wanted = resource.model_copy(deep=True)
     asked.patch(wanted, scim_policy=POLICY)
     return wanted
+
+
+@cache
+def _patch_of(kind: type[Kind]) -> type[PatchOp[Kind]]:
+    """Kept: the class of the message is made anew each time it is named."""
+    return PatchOp[kind]  # type: ignore[valid-type]
 
 
 def number_in(text: str | None) -> int:

@@ -7,14 +7,15 @@ import sqlalchemy as sa
 from scim2_models import Context, InvalidValueException, Meta, MutabilityException, Reference, Resource, SearchRequest
 
 from bindings import endings, role_change
-from control.scim.asking import Columns, find
+from control.scim.asking import Attributes, Exact, Several, find
+from control.scim.dialects import with_known_address
 from control.scim.documents import POLICY, Address, GivenRole, Group, InTeam, User, WholeName
 from control.scim.opening import Work
 from control.scim.records import Listed, Told, external_id_in, number_in, patched, require_version, told
 from control.writing.invitations import send_invitations
 from tenants.invitations import Invitation
 from tenants.people import find_membership
-from tenants.provisioning import Provisioned, find_provisioned, invite, people, teams_of_people
+from tenants.provisioning import Provisioned, find_provisioned, invite, people, places, teams_of_people
 from tenants.refusals import Conflict
 from tenants.roles import Role
 from tenants.text import email_address, named
@@ -35,7 +36,7 @@ class Wanted:
 async def listed(work: Work, asked: SearchRequest[Any]) -> Listed:
     """A page of them."""
     everybody = people(work.tenant.id)
-    found = await find(work.session, everybody, _columns(everybody), asked, "number")
+    found = await find(work.session, everybody, _attributes(everybody, work.tenant.id), asked, "number")
     rows = [Provisioned(*row) for row in found.rows]
     return Listed(found.total, found.start, [told(each, asked) for each in await _shapes(work, rows)])
 
@@ -45,7 +46,7 @@ async def shown(work: Work, number: str, asked: SearchRequest[Any] | None = None
     return told(await _shape(work, await _found(work, number)), asked)
 
 
-async def created(work: Work, raw: dict[str, Any]) -> Told:
+async def created(work: Work, raw: dict[str, Any]) -> str:
     """An invitation with its letter, by the number that its membership will have: never a word on who is known.
 
     With `active` false the letter waits until it is true.
@@ -65,10 +66,10 @@ async def created(work: Work, raw: dict[str, Any]) -> Told:
     )
     if wanted.active:
         await send_invitations(work.house, work.session, work.actor, [invitation], work.now)
-    return await shown(work, str(invitation.membership_number))
+    return str(invitation.membership_number)
 
 
-async def replaced(work: Work, number: str, raw: dict[str, Any], version: str | None) -> Told:
+async def replaced(work: Work, number: str, raw: dict[str, Any], version: str | None) -> None:
     """As it is sent; what is left out of name and `active` stays."""
     person = await _found(work, number)
     before = await _shape(work, person)
@@ -76,16 +77,14 @@ async def replaced(work: Work, number: str, raw: dict[str, Any], version: str | 
     sent = _filled(raw, name=person.name, active=person.active)
     resource = User.model_validate(sent, scim_ctx=Context.RESOURCE_REPLACEMENT_REQUEST, scim_policy=POLICY)
     await _settle(work, person, before, resource)
-    return await shown(work, number)
 
 
-async def changed(work: Work, number: str, raw: dict[str, Any], version: str | None) -> Told:
+async def changed(work: Work, number: str, raw: dict[str, Any], version: str | None) -> None:
     """What the operations change of it."""
     person = await _found(work, number)
     before = await _shape(work, person)
     require_version(before, version)
-    await _settle(work, person, before, patched(User, before, raw))
-    return await shown(work, number)
+    await _settle(work, person, before, patched(User, before, with_known_address(raw, person.email)))
 
 
 async def removed(work: Work, number: str, version: str | None) -> None:
@@ -174,7 +173,7 @@ def _shaped(root: str, person: Provisioned, teams: dict[int, str]) -> User:
         display_name=person.name,
         name=WholeName(formatted=person.name),
         active=person.active,
-        emails=[Address(value=person.email, primary=True)],
+        emails=[Address(value=person.email, type="work", primary=True)],
         roles=[GivenRole(value=person.role)] if person.role != Role.MEMBER else None,
         groups=inside or None,
         meta=Meta(
@@ -221,21 +220,28 @@ def _wanted(resource: User, before: User | None) -> Wanted:
     return Wanted(named(line, "displayName"), bool(resource.active), Role(value), external_id_in(resource))
 
 
-def _columns(everybody: sa.Subquery) -> Columns:
+def _attributes(everybody: sa.Subquery, tenant_id: int) -> Attributes:
     """What they are found by and put in order by."""
-    column = everybody.c
+    column, taken = everybody.c, places(tenant_id)
     role = sa.case((column.role == Role.MEMBER.value, None), else_=column.role)
-    return {
-        "id": sa.cast(column.number, sa.String()),
-        "externalid": column.external_id,
-        "username": column.email,
-        "displayname": column.name,
-        "name.formatted": column.name,
-        "active": column.active,
-        "emails": column.email,
-        "emails.value": column.email,
-        "roles": role,
-        "roles.value": role,
-        "meta.created": column.created_at,
-        "meta.lastmodified": column.changed_at,
-    }
+    groups = {"value": sa.cast(taken.c.team_id, Exact()), "display": taken.c.name}
+    return Attributes(
+        {
+            "id": sa.cast(column.number, Exact()),
+            "externalid": sa.type_coerce(column.external_id, Exact()),
+            "username": column.email,
+            "displayname": column.name,
+            "name.formatted": column.name,
+            "active": column.active,
+            "emails": column.email,
+            "emails.value": column.email,
+            "emails.type": sa.literal("work"),
+            "emails.primary": sa.true(),
+            "roles": role,
+            "roles.value": role,
+            "meta.resourcetype": sa.literal("User", Exact()),
+            "meta.created": column.created_at,
+            "meta.lastmodified": column.changed_at,
+        },
+        {"groups": Several(groups, sa.select(taken.c.number).where(taken.c.number == column.number))},
+    )

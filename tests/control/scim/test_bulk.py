@@ -43,6 +43,21 @@ async def test_a_neighbours_user_is_not_there_and_the_rest_is_done(scim: Scim) -
     done = answer.json()["Operations"]
     assert [each["status"] for each in done] == ["404", "409", "404", "201"]
     assert done[0]["response"]["detail"] == done[2]["response"]["detail"]
+    assert [each.get("location", "").rpartition("/")[2] for each in done[:3]] == [str(bea), "", str(bea)]
+
+
+async def test_a_version_that_has_passed_is_refused_and_a_name_stands_for_one(scim: Scim) -> None:
+    elsa = await scim.of("Elsa", "Zoo")
+    made = await elsa.invited("kit@zoo.example")
+    number, old = made["id"], made["meta"]["version"]
+    replacing = {"schemas": [PATCH], "Operations": [{"op": "replace", "path": "externalId", "value": "1"}]}
+    change = {"method": "PATCH", "path": f"/Users/{number}", "version": old, "data": replacing}
+    put = {"method": "put", "path": f"/Users/{number}", "data": made | {"displayName": "Kat"}}
+    gone = {"method": "DELETE", "path": f"/Users/{number}", "version": old}
+    answer = await bulk(elsa, change, gone, put, inviting("kat"), inviting("kat"))
+    done = answer.json()["Operations"]
+    assert [each["status"] for each in done] == ["200", "412", "200", "201", "400"], answer.text
+    assert done[2]["version"] == (await elsa.get(f"/Users/{number}")).headers["etag"]
 
 
 async def test_it_stops_after_as_many_errors_as_were_said(scim: Scim) -> None:
