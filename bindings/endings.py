@@ -56,7 +56,7 @@ async def what_stops(session: AsyncSession, actor: Actor, tenant: Tenant, scope:
         below(Tenant.path, tenant.path), Tenant.id != tenant.id, Tenant.discarded_at.is_(None)
     )
     people = sa.select(Membership.id).where(Membership.id.in_(members), Membership.discarded_at.is_(None))
-    keys = _keys(members).where(ApiKey.expires_at > now)
+    keys = _keys(members, _tenants(tenant, scope)).where(ApiKey.expires_at > now)
     bound = sa.select(Binding.id).where(
         sa.or_(Binding.membership_id.in_(members), Binding.subject_membership_id.in_(members)),
         Binding.ended_at.is_(None),
@@ -77,14 +77,15 @@ async def suspend_tenant(
 ) -> Suspension:
     """Close it: sign-ins, logins and keys end. Bindings go stale: their guard asks whether the tenant is open."""
     row = await tenant.suspend(session, actor, scope, reason, now)
-    await end_access(session, _members_of_tenant(tenant, scope), "tenant_suspended", now)
+    await end_access(session, _members_of_tenant(tenant, scope), "tenant_suspended", now, _tenants(tenant, scope))
     return row
 
 
 async def discard_tenant(session: AsyncSession, actor: Actor, tenant: Tenant, now: datetime) -> None:
     """Discard it, and end the access of everybody there."""
     await tenant.discard(session, actor, now)
-    await _discarded(session, _members_of_tenant(tenant, Scope.ALL), "tenant_discarded", now)
+    members = _members_of_tenant(tenant, Scope.ALL)
+    await _discarded(session, members, "tenant_discarded", now, _tenants(tenant, Scope.ALL))
 
 
 async def undiscard_tenant(session: AsyncSession, actor: Actor, tenant: Tenant, now: datetime) -> None:
@@ -123,8 +124,15 @@ async def undiscard_membership(session: AsyncSession, actor: Actor, membership: 
 
 
 def _members_of_tenant(tenant: Tenant, scope: Scope) -> Members:
-    place = _tree.c.path == tenant.path if scope is Scope.STAFF else below(_tree.c.path, tenant.path)
-    return sa.select(_members.c.id).join(_tree, _tree.c.id == _members.c.tenant_id).where(place)
+    return sa.select(_members.c.id).join(_tree, _tree.c.id == _members.c.tenant_id).where(_place(tenant, scope))
+
+
+def _tenants(tenant: Tenant, scope: Scope) -> sa.Select[int]:
+    return sa.select(_tree.c.id).where(_place(tenant, scope))
+
+
+def _place(tenant: Tenant, scope: Scope) -> sa.ColumnElement[bool]:
+    return _tree.c.path == tenant.path if scope is Scope.STAFF else below(_tree.c.path, tenant.path)
 
 
 def members_of_user(user: User) -> Members:
@@ -162,8 +170,12 @@ def _as_or_by(members: Members) -> sa.ColumnElement[bool]:
     return sa.or_(_logins.c.actor_membership_id.in_(members), _logins.c.subject_membership_id.in_(members))
 
 
-def _keys(members: Members) -> sa.Select[ApiKey]:
-    return sa.select(ApiKey).where(ApiKey.membership_id.in_(members), ApiKey.revoked_at.is_(None))
+def _keys(members: Members, tenants: sa.Select[int] | None = None) -> sa.Select[ApiKey]:
+    """Theirs, and those by which somebody above provisions one of the tenants."""
+    whose: sa.ColumnElement[bool] = ApiKey.membership_id.in_(members)
+    if tenants is not None:
+        whose = sa.or_(whose, ApiKey.tenant_id.in_(tenants))
+    return sa.select(ApiKey).where(whose, ApiKey.revoked_at.is_(None))
 
 
 def _impersonations(members: Members, now: datetime) -> sa.Select[Impersonation]:
@@ -172,9 +184,11 @@ def _impersonations(members: Members, now: datetime) -> sa.Select[Impersonation]
     return sa.select(Impersonation).where(concerned, Impersonation.ended_at.is_(None), Impersonation.ends_at > now)
 
 
-async def _discarded(session: AsyncSession, members: Members, cause: str, now: datetime) -> None:
+async def _discarded(
+    session: AsyncSession, members: Members, cause: str, now: datetime, tenants: sa.Select[int] | None = None
+) -> None:
     """A binding *to* one of them is left to go stale: whoever made it is told why at their next login."""
-    await end_access(session, members, cause, now)
+    await end_access(session, members, cause, now, tenants)
     made = sa.select(Binding).where(Binding.membership_id.in_(members), Binding.ended_at.is_(None))
     await end_bindings(session, made, cause, now)
     await end_consents(session, members, cause, now)
@@ -186,8 +200,13 @@ async def _undiscarded(session: AsyncSession, members: Members, now: datetime) -
     await end_bindings(session, to_them, "subject_discarded", now)
 
 
-async def end_access(session: AsyncSession, members: Members, cause: str, now: datetime) -> None:
-    """End their sign-ins, logins, keys and impersonations, with one of them on either side."""
+async def end_access(
+    session: AsyncSession, members: Members, cause: str, now: datetime, tenants: sa.Select[int] | None = None
+) -> None:
+    """End their sign-ins, logins, keys and impersonations, with one of them on either side.
+
+    `tenants` are those that close: keys by which they are provisioned from above end too.
+    """
     over = {"ended_at": now, "ended_cause": cause}
     await session.execute(
         sa.update(_sign_ins)
@@ -195,7 +214,7 @@ async def end_access(session: AsyncSession, members: Members, cause: str, now: d
         .values(**over)
     )
     await session.execute(sa.update(_logins).where(_as_or_by(members), _logins.c.ended_at.is_(None)).values(**over))
-    for key in (await session.scalars(_keys(members))).all():
+    for key in (await session.scalars(_keys(members, tenants))).all():
         await key.revoke(session, now)
     await end_all(session, (await session.scalars(_impersonations(members, now))).all(), cause, now)
 

@@ -20,6 +20,7 @@ from bindings.impersonation import Impersonation, end_all
 from bindings.login import LONGEST as LOGIN_LASTS
 from bindings.login import Login
 from tenants.actor import Actor
+from tenants.api_keys import ApiKey
 from tenants.consents import Consent
 from tenants.email_changes import EmailChange
 from tenants.invitations import Invitation
@@ -114,7 +115,8 @@ RELATIONS: dict[str, Fate] = {
     "sign_ins.user_id": Fate.FOLLOW,
     "sign_ins.membership_id": Fate.FOLLOW,
     "api_keys.tenant_id": Fate.FOLLOW,
-    "api_keys.membership_id": Fate.FOLLOW,
+    # A directory's key is of somebody in the company, or above it
+    "api_keys.membership_id": Fate.CUT,
     "api_keys.user_id": Fate.FOLLOW,
     "service_accounts.tenant_id": Fate.FOLLOW,
     "service_accounts.membership_id": Fate.FOLLOW,
@@ -434,6 +436,19 @@ async def _end_invitations(session: AsyncSession, actor: Actor, border: Border) 
         await invitation.revoke(session, actor, border.now)
 
 
+def _keys(border: Border) -> Rows:
+    """By which a company is provisioned in the name of somebody who is not above any more."""
+    live = sa.and_(ApiKey.revoked_at.is_(None), ApiKey.expires_at > border.now)
+    return sa.select(ApiKey).where(
+        live, border.holds(ApiKey.tenant_id), sa.not_(border.knows_member(ApiKey.membership_id))
+    )
+
+
+async def _end_keys(session: AsyncSession, actor: Actor, border: Border) -> None:
+    for key in (await session.scalars(_keys(border))).all():
+        await key.revoke(session, border.now)
+
+
 def _email_changes(border: Border) -> Rows:
     """Another address for somebody whose home moves, asked for by who is not above any more."""
     return sa.select(EmailChange).where(
@@ -527,6 +542,7 @@ CUTTINGS = (
         lambda rows: rows.with_only_columns(EmailChange.email).order_by(EmailChange.id),
         _end_email_changes,
     ),
+    Cutting("api_keys", _keys, lambda rows: rows.with_only_columns(ApiKey.name).order_by(ApiKey.id), _end_keys),
     Cutting("consents", _consents, _words_of_consents, _end_consents),
 )
 """Everything that is declared `cut`, in the order in which it ends."""
