@@ -111,6 +111,25 @@ NOT_THEIRS_TO_END = {"Axel": 403, "Amos": 403, "Bruno": 403}
 API = {
     "GET /api/v1/me": may(EVERYBODY, 200),
     "GET /api/v1/me/accesses": may(EVERYBODY, 200),
+    "GET /api/v1/me/account": may(EVERYBODY, 200),
+    "PATCH /api/v1/me/account": may(EVERYBODY, 200, sent={"zone": "Europe/London"}),
+    "GET /api/v1/me/keys": may(EVERYBODY, 200),
+    "DELETE /api/v1/me/keys/{key_id}": may(EVERYBODY, 204, only=ITS_SUBJECT),
+    "GET /api/v1/me/sign-ins": may(EVERYBODY, 200),
+    "DELETE /api/v1/me/sign-ins/{sign_in_id}": may(EVERYBODY, 204, only=ITS_SUBJECT),
+    "GET /api/v1/me/agreements": may(EVERYBODY, 200),
+    "DELETE /api/v1/me/agreements/{app_consent_id}": may(EVERYBODY, 204, only=ITS_SUBJECT),
+    # What is sold is no secret; what broke is for who sees phones, and mended by who manages them
+    "GET /api/v1/products": may(EVERYBODY, 200),
+    "GET /api/v1/products/{product_id}": may(EVERYBODY, 200, path={"product_id": "1"}),
+    "GET /api/v1/orphans": may(SEES, 200),
+    "POST /api/v1/orphans/mend": may(ADMINS, 200, 409, sent={"kind": "licences"}),
+    # By two people, with a proof each, and in the panel; ended by whoever keeps the rules, and by the subject
+    "GET /api/v1/break-glasses": may(EVERYBODY, 200),
+    "GET /api/v1/break-glasses/{glass_id}": may(EVERYBODY, 200, also=ITS_SUBJECT),
+    "DELETE /api/v1/break-glasses/{glass_id}": may(EVERYBODY, 204, also=ITS_SUBJECT, but=KEEPS_NO_RULES),
+    "GET /api/v1/tenants/{tenant_id}/provisioning-keys": may(ADMINS, 200),
+    "DELETE /api/v1/tenants/{tenant_id}/provisioning-keys/{key_id}": may(ADMINS, 404),
     # The tree
     "GET /api/v1/tenants": may(SEES, 200),
     "GET /api/v1/tenants/{tenant_id}": may(SEES, 200),
@@ -161,8 +180,10 @@ API = {
     "DELETE /api/v1/users/{user_id}/second-factor": may(ADMINS, 403, only={"Bakery": ADMINS, "Dairy": ADMINS}),
     "GET /api/v1/letters": may(ADMINS, 200),
     "GET /api/v1/letters/{letter_id}": may(ADMINS, 200),
+    "POST /api/v1/letters/{letter_id}/try-again": may(ADMINS, 200),
     "GET /api/v1/invitations": may(SEES, 200),
     "GET /api/v1/invitations/{invitation_id}": may(SEES, 200),
+    "POST /api/v1/invitations/{invitation_id}/link": may(INVITES, 201),
     "POST /api/v1/invitations/{invitation_id}/resend": may(INVITES, 200),
     "POST /api/v1/invitations/{invitation_id}/revoke": may(INVITES, 200),
     "POST /api/v1/users/{user_id}/password-reset": may(ADMINS, 200),
@@ -259,6 +280,7 @@ API = {
     "DELETE /api/v1/bindings/{binding_id}": may(EVERYBODY, 204, also=ITS_SUBJECT, but=NOT_THEIRS_TO_END),
     "GET /api/v1/impersonations": may(EVERYBODY, 200),
     "GET /api/v1/impersonations/{impersonation_id}": may(EVERYBODY, 200, also=ITS_SUBJECT),
+    "POST /api/v1/impersonations/end": may(STANDS_IN, 200, sent={"tenant": "$tenant"}),
     "POST /api/v1/impersonations": may(
         STANDS_IN, 201, sent={"membership": "$member", "reason": "Their calls do not ring", "app": "softphone"}
     ),

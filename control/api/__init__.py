@@ -9,9 +9,11 @@ from litestar.types import ControllerRouterHandler
 
 from control import answers
 from control.api import (
+    account,
     app_credentials,
     apps,
     bindings,
+    break_glasses,
     consents,
     entries,
     explain,
@@ -27,8 +29,11 @@ from control.api import (
     moves,
     new_users,
     numbers,
+    orphans,
     phone_systems,
     playbooks,
+    products,
+    provisioning,
     recordings,
     seats,
     service_accounts,
@@ -45,8 +50,18 @@ from control.visitor import Visitor
 from tenants.refusals import Invalid, OutOfReach
 
 NOUNS = {
-    "me": me.ROUTES,
-    "tenants": [*tenants.ROUTES, *suspensions.ROUTES, *moves.ROUTES, *looks.ROUTES, *loosenings.ROUTES],
+    "me": [*me.ROUTES, *account.ROUTES],
+    "products": products.ROUTES,
+    "orphans": orphans.ROUTES,
+    "break-glasses": break_glasses.ROUTES,
+    "tenants": [
+        *tenants.ROUTES,
+        *suspensions.ROUTES,
+        *moves.ROUTES,
+        *looks.ROUTES,
+        *loosenings.ROUTES,
+        *provisioning.ROUTES,
+    ],
     "users": [*users.ROUTES, *new_users.ROUTES, *ways_in.ROUTES],
     "invitations": invitations.ROUTES,
     "letters": letters.ROUTES,
@@ -71,7 +86,10 @@ NOUNS = {
 
 
 SAID = {
-    "me": "Whose key this is, and what it may do.",
+    "me": "Whose key this is, what it may do, and one's own account.",
+    "products": "What is sold, and licences are for.",
+    "orphans": "Links that broke because what they lead to is out of use.",
+    "break-glasses": "Ways round somebody's protection, which two admins of the platform opened for an hour.",
     "tenants": "The tree: distributors, resellers and companies; their rules, looks, suspensions and moves.",
     "users": "People, each with the memberships in reach; the ways they sign in by.",
     "invitations": "Who is asked to join, and has not yet.",

@@ -25,7 +25,7 @@ Asked = Request[Visitor, Any, Any]
 Session = NamedDependency[AsyncSession]
 Handler = Callable[..., Awaitable[Any]]
 
-SECRETS = frozenset({"client_secret", "secret", "revealed", "handoff_url"})
+SECRETS = frozenset({"client_secret", "secret", "revealed", "handoff_url", "link"})
 """Members of an answer that are shown once: the stored answer leaves them out."""
 
 
@@ -71,9 +71,9 @@ class Change(Operation):
         self.parameters = [*(self.parameters or []), key]
 
 
-def reads(path: str, *, may: Permission | str, summary: str) -> get:
-    """A reading."""
-    return get(path, may=may, outlives=False, credential="key", summary=summary, responses=READING)
+def reads(path: str, *, may: Permission | str, summary: str, outlives: bool = False) -> get:
+    """A reading; with `outlives` it is closed to who stands in."""
+    return get(path, may=may, outlives=outlives, credential="key", summary=summary, responses=READING)
 
 
 def creates(

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.apps import App
+from bindings.ending_all import end_by_hand, live_into, live_of
 from bindings.handoff import hand_off
 from bindings.impersonation import MODES, Asked, Impersonation, find_impersonation, goes_on
 from control.api.apps import known_client
@@ -19,9 +20,10 @@ from control.api.lists import Asking, page
 from control.api.shapes import Id, Listed, Named, PathId, PersonNamed, Sent, Text, people_reached
 from control.doors import SIGNED_IN
 from control.writing.alarms import raise_alarm
-from tenants.people import find_membership
+from tenants.people import find_membership, find_user
 from tenants.refusals import Conflict, Invalid
 from tenants.roles import Permission
+from tenants.tree import find_tenant
 
 
 class ImpersonationShape(Struct):
@@ -63,6 +65,21 @@ class NewImpersonation(Sent):
     app: Annotated[Text | None, Meta(description="A client id. In the panel itself one starts from a page.")] = None
     ticket: Text | None = None
     mode: Annotated[str, Meta(max_length=10, description=f"One of {', '.join(MODES)}.")] = "full"
+
+
+class Whose(Sent):
+    """Whose impersonations are meant: those of one user, or those into one tenant and below."""
+
+    user: Id | None = None
+    tenant: Id | None = None
+
+
+class EndedShape(Struct):
+    """What became of several."""
+
+    ended: int
+    left: int
+    """They go on: only an admin may end them."""
 
 
 @reads("/impersonations", may=SIGNED_IN, summary="List the impersonations in reach")
@@ -125,6 +142,30 @@ async def stop_impersonation(request: Request, session: Session, impersonation_i
         raise Conflict("It is over already.")
 
 
+@creates(
+    "/impersonations/end",
+    may=Permission.END_STAND_INS,
+    outlives=False,
+    scope="stand_in",
+    kept_open=True,
+    status=200,
+    summary="End several impersonations",
+)
+async def end_impersonations(request: Request, session: Session, data: JSONBody[Whose]) -> EndedShape:
+    """Those by which one person stands in for others, or those into one tenant and below: what of it one may end."""
+    now, place = request.user.now, await find_tenant(session, data.tenant) if data.tenant is not None else None
+    if (place is None) == (data.user is None):
+        raise Invalid("Say whose: one user, or one tenant.", field="user")
+    if place is not None:
+        found = await live_into(session, place, now)
+    else:
+        found = await live_of(session, data.user or 0, now)
+        if not found:
+            await find_user(session, data.user or 0)
+    ended = await end_by_hand(session, acting(request), found, now)
+    return EndedShape(ended.done, ended.left)
+
+
 async def _shapes(session: AsyncSession, rows: Sequence[Impersonation], now: datetime) -> list[ImpersonationShape]:
     people = await people_reached(session, [each.user_id for each in rows])
     apps = await _clients(session, [each.app_id for each in rows])
@@ -164,4 +205,4 @@ async def _clients(session: AsyncSession, ids: Iterable[int | None]) -> dict[int
     return {row.id: row.client_id for row in rows}
 
 
-ROUTES = [list_impersonations, show_impersonation, start_impersonation, stop_impersonation]
+ROUTES = [list_impersonations, show_impersonation, start_impersonation, stop_impersonation, end_impersonations]

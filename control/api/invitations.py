@@ -8,7 +8,8 @@ from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control.api.doors import Asked, Session, acting, creates, reads
-from control.api.lists import Asking, page
+from control.api.extensions import ExtensionShape, extensions_reached
+from control.api.lists import Asking, OfTenant, page
 from control.api.shapes import Listed, Named, PathId, tenants_named
 from control.writing.invitations import send_invitations
 from tenants.invitations import Invitation, sent_with
@@ -16,6 +17,12 @@ from tenants.refusals import OutOfReach
 from tenants.roles import Permission
 
 SEE, INVITE = Permission.SEE_PEOPLE, Permission.INVITE_MEMBERS
+
+
+class LinkShape(Struct):
+    """A link to hand over. It is shown this once: a replay leaves it out."""
+
+    link: str
 
 
 class InvitationShape(Struct):
@@ -26,7 +33,7 @@ class InvitationShape(Struct):
     name: str
     role: str
     tenant: Named | None
-    extension: int | None
+    extension: ExtensionShape | None
     created_at: datetime
     sent_at: datetime | None
     expires_at: datetime | None
@@ -36,11 +43,14 @@ class InvitationShape(Struct):
 
 
 @reads("/invitations", may=SEE, summary="List the invitations in reach")
-async def list_invitations(session: Session, listing: Asking) -> Listed[InvitationShape]:
+async def list_invitations(session: Session, listing: Asking, tenant: OfTenant = None) -> Listed[InvitationShape]:
     """The invitations in reach, newest last; with `discarded`, the revoked ones."""
     wanted = sa.select(Invitation).where(
         listing.like(Invitation.name, Invitation.email), listing.still_there(Invitation.revoked_at)
     )
+
+    if tenant is not None:
+        wanted = wanted.where(Invitation.tenant_id == tenant)
 
     async def shaped(invitations: Sequence[Invitation]) -> list[InvitationShape]:
         return await shape_invitations(session, invitations)
@@ -76,6 +86,14 @@ async def revoke_invitation(request: Asked, session: Session, invitation_id: Pat
     return await shape_invitation(session, invitation)
 
 
+@creates("/invitations/{invitation_id:int}/link", may=INVITE, outlives=True, summary="Make a link to hand over")
+async def make_invitation_link(request: Asked, session: Session, invitation_id: PathId) -> LinkShape:
+    """Good for 7 days, as the one in the letter, which stays good. It proves nobody's address."""
+    invitation = await _found(session, invitation_id)
+    secret = await invitation.copy_link(session, acting(request), request.user.now)
+    return LinkShape(request.app.state.house.link(f"/join/{secret}"))
+
+
 async def _found(session: AsyncSession, invitation_id: int) -> Invitation:
     invitation = await session.get(Invitation, invitation_id)
     if invitation is None:
@@ -91,6 +109,7 @@ async def shape_invitation(session: AsyncSession, invitation: Invitation) -> Inv
 async def shape_invitations(session: AsyncSession, invitations: Sequence[Invitation]) -> list[InvitationShape]:
     """Invitations as the API shows them: never their links."""
     tenants = await tenants_named(session, [each.tenant_id for each in invitations])
+    extensions = await extensions_reached(session, [each.extension_id for each in invitations if each.extension_id])
     letters = await _letters(session, invitations)
     return [
         InvitationShape(
@@ -99,7 +118,7 @@ async def shape_invitations(session: AsyncSession, invitations: Sequence[Invitat
             each.name,
             each.role,
             tenants.get(each.tenant_id),
-            each.extension_id,
+            extensions.get(each.extension_id or 0),
             each.created_at,
             each.sent_at,
             each.expires_at,
@@ -123,4 +142,4 @@ async def _letters(session: AsyncSession, invitations: Sequence[Invitation]) -> 
     return found
 
 
-ROUTES = [list_invitations, show_invitation, resend_invitation, revoke_invitation]
+ROUTES = [list_invitations, show_invitation, resend_invitation, make_invitation_link, revoke_invitation]

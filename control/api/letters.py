@@ -9,7 +9,7 @@ from litestar.params import QueryParameter
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from control.api.doors import Session, reads
+from control.api.doors import Asked, Session, creates, reads
 from control.api.lists import Asking, page
 from control.api.shapes import Listed, Named, PathId, tenants_named
 from control.paging import LARGEST
@@ -70,6 +70,15 @@ async def show_letter(session: Session, letter_id: PathId) -> LetterShape:
     return (await _shapes(session, [letter]))[0]
 
 
+@creates("/letters/{letter_id:int}/try-again", may=MANAGE, outlives=True, summary="Try a letter again", status=200)
+async def try_letter_again(request: Asked, session: Session, letter_id: PathId) -> LetterShape:
+    """Now, instead of at the next try of one that is under way anyway."""
+    letter = await Letter.find(session, letter_id)
+    letter.hasten(request.user.now)
+    request.app.state.house.wake_sender_after(session)
+    return (await _shapes(session, [letter]))[0]
+
+
 async def _shapes(session: AsyncSession, letters: Sequence[Letter]) -> list[LetterShape]:
     tenants = await tenants_named(session, [letter.tenant_id for letter in letters])
     return [
@@ -91,4 +100,4 @@ async def _shapes(session: AsyncSession, letters: Sequence[Letter]) -> list[Lett
     ]
 
 
-ROUTES = [list_letters, show_letter]
+ROUTES = [list_letters, show_letter, try_letter_again]

@@ -10,7 +10,7 @@ from litestar.params import QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control.api.shapes import Listed
-from control.paging import MOST, page_of
+from control.paging import LARGEST, MOST, page_of
 from tenants.text import clean
 
 T = TypeVar("T")
@@ -40,6 +40,7 @@ class Listing:
 
 
 Asking = NamedDependency[Listing]
+OfTenant = Annotated[int | None, QueryParameter(ge=1, le=LARGEST, description="Only of this tenant.")]
 
 
 async def listing(

@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from bindings import endings, role_change
 from control.api.doors import Asked, Session, acting, alters, creates, reads
-from control.api.lists import Asking, page
+from control.api.lists import Asking, OfTenant, page
 from control.api.shapes import Id, Listed, Named, PathId, PersonNamed, Sent, refer, refer_person
 from control.paging import LARGEST
 from tenants.people import Membership, User, find_membership, find_user
@@ -50,14 +50,14 @@ class MembershipChange(Sent):
 async def list_memberships(
     session: Session,
     listing: Asking,
-    tenant: Annotated[int | None, QueryParameter(ge=1, le=LARGEST, description="Only of this tenant.")] = None,
+    tenant: OfTenant = None,
     user: Annotated[int | None, QueryParameter(ge=1, le=LARGEST, description="Only of this person.")] = None,
 ) -> Listed[MembershipShape]:
-    """The memberships in reach, oldest first, or by their person's `name`."""
+    """The memberships of people in reach, oldest first, or by their person's `name`. Programs have a noun of theirs."""
     wanted = (
         sa.select(Membership)
         .join(Membership.user)
-        .where(listing.like(User.name, User.email), listing.still_there(Membership.discarded_at))
+        .where(~User.service, listing.like(User.name, User.email), listing.still_there(Membership.discarded_at))
         .options(sa.orm.contains_eager(Membership.user), sa.orm.joinedload(Membership.tenant))
     )
     if tenant is not None:

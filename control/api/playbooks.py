@@ -10,15 +10,13 @@ from msgspec import Meta, Struct
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control.api.doors import Asked, Session, acting, alters, creates, reads
-from control.api.lists import Asking, page
+from control.api.lists import Asking, OfTenant, page
 from control.api.shapes import Id, Listed, Named, PathId, Sent, Text, tenants_named
-from tenants.playbooks import LONGEST, NOTE, Playbook, PlaybookVersion, find_playbook, find_version, versions_of
+from tenants.playbooks import LONGEST, NOTE, Playbook, PlaybookVersion, find_playbook, find_version
 from tenants.roles import Permission
 from tenants.tree import find_tenant
 
 SEE, EDIT = Permission.SEE_COMPANY_RECORDS, Permission.EDIT_COMPANY_RECORDS
-MOST = 1000
-"""Versions that one answer lists; older ones are asked for by number."""
 
 Body = Annotated[str, Meta(max_length=LONGEST)]
 Note = Annotated[str, Meta(max_length=NOTE)]
@@ -84,9 +82,11 @@ class Restored(Sent):
 
 
 @reads("/playbooks", may=SEE, summary="List the playbooks in reach")
-async def list_playbooks(session: Session, listing: Asking) -> Listed[PlaybookLine]:
+async def list_playbooks(session: Session, listing: Asking, tenant: OfTenant = None) -> Listed[PlaybookLine]:
     """The playbooks in reach, by title, without their texts."""
     wanted = sa.select(Playbook).where(listing.like(Playbook.title), listing.still_there(Playbook.discarded_at))
+    if tenant is not None:
+        wanted = wanted.where(Playbook.tenant_id == tenant)
 
     async def shaped(playbooks: Sequence[Playbook]) -> list[PlaybookLine]:
         tenants = await tenants_named(session, [each.tenant_id for each in playbooks])
@@ -107,10 +107,16 @@ async def show_playbook(session: Session, playbook_id: PathId) -> PlaybookShape:
 
 
 @reads("/playbooks/{playbook_id:int}/versions", may=SEE, summary="List a playbook's versions")
-async def list_versions(session: Session, playbook_id: PathId) -> list[VersionShape]:
-    """Every version, newest first; the newest thousand of more."""
-    playbook = await find_playbook(session, playbook_id)
-    return [_version(each) for each in await versions_of(session, playbook.id, MOST)]
+async def list_versions(session: Session, listing: Asking, playbook_id: PathId) -> Listed[VersionShape]:
+    """Every version, newest first. `q` looks at titles and notes."""
+    playbook, version = await find_playbook(session, playbook_id), PlaybookVersion
+    wanted = sa.select(version).where(version.playbook_id == playbook.id, listing.like(version.title, version.note))
+
+    async def shaped(versions: Sequence[PlaybookVersion]) -> list[VersionShape]:
+        return [_version(each) for each in versions]
+
+    columns = {"id": version.id, "number": version.number}
+    return await page(session, wanted, columns, listing, shaped, sort="-number")
 
 
 @reads("/playbooks/{playbook_id:int}/versions/{number:int}", may=SEE, summary="Show a version")

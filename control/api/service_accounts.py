@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bindings.public_keys import checked_keys
 from bindings.service_accounts import discard_account
 from control.api.doors import Asked, Session, acting, creates, reads, sets
-from control.api.lists import Asking, page
+from control.api.lists import Asking, OfTenant, page
 from control.api.shapes import Listed, Named, PathId, Sent, tenants_named
 from tenants.people import Membership
 from tenants.roles import Permission
@@ -51,12 +51,17 @@ class AccountKeys(Sent):
 
 
 @reads("/service-accounts", may=MANAGE, summary="List the service accounts in reach")
-async def list_service_accounts(session: Session, listing: Asking) -> Listed[ServiceAccountShape]:
+async def list_service_accounts(
+    session: Session, listing: Asking, tenant: OfTenant = None
+) -> Listed[ServiceAccountShape]:
     """The service accounts of the companies in reach."""
     account = ServiceAccount
     wanted = sa.select(account).where(
         listing.like(account.name, account.client_id), listing.still_there(account.discarded_at)
     )
+
+    if tenant is not None:
+        wanted = wanted.where(account.tenant_id == tenant)
 
     async def shaped(accounts: Sequence[ServiceAccount]) -> list[ServiceAccountShape]:
         return await _shapes(session, accounts)

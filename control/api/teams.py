@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bindings.recheck import recheck
 from control.api.doors import Asked, Session, acting, alters, creates, reads, removes
-from control.api.lists import Asking, page
+from control.api.lists import Asking, OfTenant, page
 from control.api.shapes import Id, Listed, Named, PathId, Sent, Text, tenants_named
 from tenants.people import Membership, User, find_membership
 from tenants.roles import Permission
@@ -66,9 +66,11 @@ class LeadChange(Sent):
 
 
 @reads("/teams", may=SEE, summary="List the teams in reach")
-async def list_teams(session: Session, listing: Asking) -> Listed[TeamShape]:
+async def list_teams(session: Session, listing: Asking, tenant: OfTenant = None) -> Listed[TeamShape]:
     """The teams in reach, by name."""
     wanted = sa.select(Team).where(listing.like(Team.name), listing.still_there(Team.discarded_at))
+    if tenant is not None:
+        wanted = wanted.where(Team.tenant_id == tenant)
 
     async def shaped(teams: Sequence[Team]) -> list[TeamShape]:
         return await _shapes(session, teams)
