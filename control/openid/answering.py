@@ -42,7 +42,7 @@ def send(request: Request[Visitor, Any, Any], answer: Answer) -> Response[Any]:
     """
     if not answer.by_form:
         return Redirect(answer.address, status_code=302 if request.method == "GET" else 303)
-    return page(
+    shown = page(
         request,
         "login/form_post.html",
         forms_to=(origin_of(answer.to),),
@@ -50,3 +50,6 @@ def send(request: Request[Visitor, Any, Any], answer: Answer) -> Response[Any]:
         answer=answer,
         address=origin_of(answer.to),
     )
+    # Who looks at where a form comes from sees the panel; our other pages tell nobody.
+    shown.headers["Referrer-Policy"] = "strict-origin"
+    return shown

@@ -18,7 +18,7 @@ from tests.browser.conftest import Opening
 from tests.browser.demo_process import Demo
 from tests.browser.looking import faults, overflow, photograph
 from tests.cast import Cast, bind, house_work
-from tests.control.receiver import Receiver, listening
+from tests.control.receiver import Came, Receiver, listening
 
 pytestmark = pytest.mark.browser
 
@@ -157,14 +157,14 @@ async def app_of_others(demo: Demo, cast: Cast) -> AsyncIterator[tuple[Receiver,
     await store.close()
 
 
-async def posted(callback: Receiver) -> dict[str, str]:
+async def posted(callback: Receiver) -> Came:
     """What was posted to the app; the browser asks it for an icon, too."""
     async with asyncio.timeout(10):
         while not (sent := [each for each in callback.came if each.line.startswith("POST")]):
             callback.heard.clear()
             await callback.heard.wait()
     callback.came.clear()
-    return sent[0].form
+    return sent[0]
 
 
 async def test_an_app_of_others_asks_first_and_is_answered_by_a_form(
@@ -177,16 +177,17 @@ async def test_an_app_of_others_asks_first_and_is_answered_by_a_form(
         await expect(pia.panel.locator("[data-notice=consent]")).to_contain_text("Wallboard belongs to Acme")
         await expect_usable(pia.panel, "consent")
         await pia.panel.get_by_role("button", name="Do not agree").click()
-        assert (await posted(callback))["error"] == "access_denied"
+        assert (await posted(callback)).form["error"] == "access_denied"
         await pia.panel.goto(address)
         await pia.panel.get_by_role("button", name="Agree", exact=True).click()
-        assert set(await posted(callback)) == {"code", "state", "iss"}
+        came = await posted(callback)
+        assert (set(came.form), came.headers["origin"]) == ({"code", "state", "iss"}, demo.panel)
         # Without the script there is a page, with a button that does the same.
         await pia.panel.route("**/static/form_post.js*", lambda route: route.fulfill(content_type="text/javascript"))
         await pia.panel.goto(address)
         await expect_usable(pia.panel, "form post")
         await pia.panel.get_by_role("button", name="Continue").click()
-        assert (await posted(callback))["state"] == "the state"
+        assert (await posted(callback)).form["state"] == "the state"
 
 
 async def test_the_softphone_shows_who_acts(somebody: Opening, expect_usable: Check) -> None:

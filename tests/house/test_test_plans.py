@@ -8,7 +8,7 @@ from tests.house.test_failures import NAMED, TESTS, known_in
 
 LIST = TESTS / "test_plans.md"
 LINE = re.compile(r"^\| (oidcc-[a-z0-9-]+) \| (.+) \|$")
-PLANS = ("Basic OP", "Config OP", "RP-initiated logout OP", "Back-channel logout OP")
+PLANS = ("Basic OP", "Form Post OP", "Config OP", "RP-initiated logout OP", "Back-channel logout OP")
 
 
 def faults(text: str) -> list[str]:
