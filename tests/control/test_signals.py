@@ -11,7 +11,7 @@ from bindings.keys import KeyRing, read_header
 from bindings.login import Login, end_logins_of, start_login
 from bindings.logout_tokens import PAUSES
 from bindings.resolving import Granted, resolve
-from bindings.signal_streams import SESSION_REVOKED
+from bindings.signal_streams import DISABLED, PAUSED, SESSION_REVOKED, set_status
 from bindings.signals import SET_TYPE, ask_for_signals
 from control.house import House
 from control.logouts import Teller
@@ -201,6 +201,10 @@ async def test_ada_asks_for_it_on_the_apps_page_and_inside_is_no_address(pages: 
     assert "the-apps-own" not in html
     olaf = await pages.visit("Olaf")
     await olaf.get(here, status=403)
+    for status, said in ((PAUSED, "has paused its stream"), (DISABLED, "has disabled its stream")):
+        async with house_work(pages.store) as session:
+            await set_status(session, await session.get_one(App, pages.cast.app_id("softphone")), status)
+        assert said in await ada.read(here)
 
 
 async def test_what_is_pushed_is_published(pages: Panel) -> None:
