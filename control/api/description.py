@@ -36,6 +36,7 @@ REFUSED = {
     "429": "TooMany",
 }
 """What the refusals are called."""
+DONE = {"200": "Done, or found.", "201": "Made.", "204": "Done. Nothing comes back."}
 LEFT = ("RateLimit-Policy", "RateLimit")
 
 ABOUT = """The control panel for programs.
@@ -104,6 +105,7 @@ class _Mended(OpenAPI):
         for path in document["paths"].values():
             for operation in path.values():
                 for status, reply in operation["responses"].items():
+                    reply["description"] = DONE.get(status, reply["description"])
                     named = (*LEFT, "Retry-After") if status == "429" else LEFT
                     more = {name: {"$ref": f"#/components/headers/{name}"} for name in named}
                     reply["headers"] = reply.get("headers", {}) | more
