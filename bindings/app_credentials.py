@@ -22,7 +22,7 @@ LONGEST = timedelta(days=7)
 
 async def rotate_secret(session: AsyncSession, app: App, now: datetime, keep: timedelta = AT_ONCE) -> str:
     """A new secret, shown once; the old one is good for `keep` longer, and keys end. Raises Conflict, Invalid."""
-    _require_web(app)
+    await _hold(session, app)
     _keep_old(app, now, keep)
     secret = new_secret()
     app.secret_hash, app.jwks = digest(secret), None
@@ -36,7 +36,7 @@ async def register_keys(session: AsyncSession, app: App, jwks: Any, now: datetim
 
     Where it has keys already these take their place; an overlap is a set that holds the old and the new.
     """
-    _require_web(app)
+    await _hold(session, app)
     keys = checked_keys(jwks)
     if keys == app.jwks:
         return
@@ -50,6 +50,7 @@ async def register_keys(session: AsyncSession, app: App, jwks: Any, now: datetim
 
 async def end_old_secret(session: AsyncSession, app: App, now: datetime) -> None:
     """The secret of before opens nothing from now on. Raises Conflict where none is good any more."""
+    await _hold(session, app)
     if old_secret_until(app, now) is None:
         raise Conflict("No earlier secret of this app is good any more.", rule="no_old_secret")
     app.old_secret_hash, app.old_secret_until = None, None
@@ -79,7 +80,9 @@ def _keep_old(app: App, now: datetime, keep: timedelta) -> None:
     app.old_secret_until = now + keep if stays else None
 
 
-def _require_web(app: App) -> None:
+async def _hold(session: AsyncSession, app: App) -> None:
+    """Lock the row, so that of two who change it at once the second keeps what the first made. Raises Conflict."""
+    await session.refresh(app, with_for_update=True)
     if app.discarded_at is not None:
         raise Conflict(f"{app.name} is discarded.")
     if app.type != "web":

@@ -1,5 +1,6 @@
 """An app changes how it proves itself, with no moment in which nobody can log in: secrets, keys, scopes, bound keys."""
 
+import asyncio
 from datetime import timedelta
 
 import httpx
@@ -53,6 +54,11 @@ async def test_at_once_means_at_once_and_a_second_change_ends_the_first_secret(p
     assert [await asks(softphone, each) for each in (first, second, third)] == [401, 200, 200]
     fourth = await rotated(softphone, timedelta(0))
     assert [await asks(softphone, each) for each in (second, third, fourth)] == [401, 401, 200]
+
+
+async def test_of_two_who_change_it_at_once_both_have_a_secret_that_is_good(softphone: Client) -> None:
+    first, second = await asyncio.gather(rotated(softphone, DAY), rotated(softphone, DAY))
+    assert [await asks(softphone, each) for each in (softphone.secret, first, second)] == [401, 200, 200]
 
 
 async def test_an_old_secret_that_leaked_is_ended_now(panel: Panel, softphone: Client) -> None:
