@@ -119,8 +119,11 @@ def test_every_door_for_browsers_is_in_the_table(tmp_path: Path) -> None:
 
 async def test_a_page_that_people_cannot_use_is_noticed(somebody: Opening) -> None:
     pia = await somebody("Pia")
-    await pia.panel.set_content("<html lang=en><title>x</title><main><h1>x</h1><button></button></main></html>")
-    assert len(await faults(pia.panel)) == 4
+    page = "<html lang=en><title>x</title><main><h1>x</h1><button></button>{}</main></html>"
+    await pia.panel.set_content(page.format(""))
+    assert len(await faults(pia.panel)) == 2, "on a desk and on a phone"
+    await pia.panel.set_content(page.format("<p style='color: #ccc; background: #fff'>pale</p>"))
+    assert len(await faults(pia.panel)) == 6, "and what is too pale, in light and in dark"
     await pia.panel.set_content("<html lang=en><title>x</title><main><h1>x</h1>" + "wide" * 200 + "</main></html>")
     assert await overflow(pia.panel) > 0
 
