@@ -28,6 +28,7 @@ from tenants.people import User
 from tenants.reach import Reach
 from tenants.refusals import TooMany
 from tenants.sign_in import SignIn
+from tenants.tree import Tenant
 
 SEEN_EVERY = timedelta(minutes=1)
 """How often a sign-in's or key's "last seen" is written, at most."""
@@ -52,6 +53,8 @@ class Visitor:
     over: Impersonation | None = None
     """The one that it stood in by: it has ended, and nobody has read so yet."""
     api_key_id: int | None = None
+    key_place: tuple[int, str] | None = None
+    """The tenant that the key is for, by id and path: of a directory's key not the tenant of its person."""
     bound: list[tuple[Binding, Staleness | None]] = field(default_factory=list)
     """The person's open bindings, newest first, each with why it no longer holds: the amber bar."""
     brand: Brand | None = None
@@ -284,14 +287,18 @@ async def _by_key(
         visitor.identities = identities
         row = (await bare.execute(_READER, {"id": key.user_id})).mappings().one()
         visitor.reader = visitor.user = User(**row)
-    visitor.api_key_id = key.id
+    visitor.api_key_id, visitor.key_place = key.id, (key.tenant_id, key.path)
     scopes = frozenset(key.scopes.split())
     visitor.actor = Actor.of(identities[0], visitor.origin, api_key_id=key.id, scopes=scopes)
     if key.last_used_at is None or visitor.now - key.last_used_at > SEEN_EVERY:
         await _touch(house, ApiKey.__table__, key.id, {"last_used_at": visitor.now})
 
 
-_KEYED = sa.select(*ApiKey.__table__.c).where(ApiKey.__table__.c.key_hash == sa.bindparam("hash"))
+_KEYED = (
+    sa.select(*ApiKey.__table__.c, Tenant.__table__.c.path)
+    .join(Tenant.__table__, Tenant.__table__.c.id == ApiKey.__table__.c.tenant_id)
+    .where(ApiKey.__table__.c.key_hash == sa.bindparam("hash"))
+)
 _READER = sa.select(*User.__table__.c).where(User.__table__.c.id == sa.bindparam("id"))
 
 

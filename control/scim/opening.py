@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 from litestar import Request, Response
 from pydantic import ValidationError
 from scim2_models import Error, InvalidSyntaxException, PreconditionFailedException, SCIMException
@@ -19,7 +18,6 @@ from control.doors import mark_refusal
 from control.house import House
 from control.visitor import Visitor
 from tenants.actor import Actor
-from tenants.api_keys import ApiKey
 from tenants.reach import Reach
 from tenants.refusals import Conflict, OutOfReach, Refusal
 from tenants.roles import Span
@@ -58,7 +56,7 @@ async def opened(request: Asked, *, writes: bool = False) -> AsyncIterator[Work]
     house: House = request.app.state.house
     visitor, actor = request.user, acting(request)
     try:
-        reach = await _reach(house, visitor, actor)
+        reach = _reach(visitor, actor)
         async with house.store.work(actor, reach, visitor.now, writes=writes) as session:
             tenant = await session.get(Tenant, reach.tenant_id, with_for_update=_IN_TURN if writes else None)
             if tenant is None:
@@ -72,24 +70,17 @@ async def opened(request: Asked, *, writes: bool = False) -> AsyncIterator[Work]
         raise
 
 
-async def _reach(house: House, visitor: Visitor, actor: Actor) -> Reach:
+def _reach(visitor: Visitor, actor: Actor) -> Reach:
     """The one company, with what lies below it, where its people stand in: whoever ends takes that along.
 
     A company that has moved away from the key's person is out of reach.
     """
-    async with house.store.hot.connect() as bare:
-        row = (await bare.execute(_COMPANY, {"key": visitor.api_key_id})).one_or_none()
-    if row is None or not actor.reach().holds(row.path):
+    if visitor.key_place is None or not actor.reach().holds(visitor.key_place[1]):
         raise OutOfReach
-    return Reach.of_membership(Span.SUBTREE, row.path, row.id, actor.standing.user_id, actor.standing.membership_id)
+    tenant_id, path = visitor.key_place
+    return Reach.of_membership(Span.SUBTREE, path, tenant_id, actor.standing.user_id, actor.standing.membership_id)
 
 
-_tree, _keys = Tenant.__table__, ApiKey.__table__
-_COMPANY = (
-    sa.select(_tree.c.id, _tree.c.path)
-    .join(_keys, _keys.c.tenant_id == _tree.c.id)
-    .where(_keys.c.id == sa.bindparam("key"))
-)
 _IN_TURN = {"key_share": True}
 """The row of the company is held against other writers, not against those who only point at it."""
 

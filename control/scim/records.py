@@ -45,8 +45,11 @@ def told(resource: Resource[Any], asked: SearchRequest[Any] | None = None) -> To
     if resource.meta is None:
         raise OutOfReach
     resource.meta.version = version
-    document = resource.model_dump(scim_ctx=Context.RESOURCE_QUERY_RESPONSE, response_parameters=asked)
-    return Told(document, version, str(resource.meta.location))
+    if asked is not None and (asked.attributes or asked.excluded_attributes):
+        whole = resource.model_dump(scim_ctx=Context.RESOURCE_QUERY_RESPONSE, response_parameters=asked)
+    else:
+        whole["meta"]["version"] = version
+    return Told(whole, version, str(resource.meta.location))
 
 
 def require_version(resource: Resource[Any], header: str | None) -> None:

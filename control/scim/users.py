@@ -71,9 +71,7 @@ async def created(work: Work, raw: dict[str, Any]) -> str:
 
 async def replaced(work: Work, number: str, raw: dict[str, Any], version: str | None) -> None:
     """As it is sent; what is left out of name and `active` stays."""
-    person = await _found(work, number)
-    before = await _shape(work, person)
-    require_version(before, version)
+    person, before = await _held(work, number, version)
     sent = _filled(raw, name=person.name, active=person.active)
     resource = User.model_validate(sent, scim_ctx=Context.RESOURCE_REPLACEMENT_REQUEST, scim_policy=POLICY)
     await _settle(work, person, before, resource)
@@ -81,16 +79,13 @@ async def replaced(work: Work, number: str, raw: dict[str, Any], version: str | 
 
 async def changed(work: Work, number: str, raw: dict[str, Any], version: str | None) -> None:
     """What the operations change of it."""
-    person = await _found(work, number)
-    before = await _shape(work, person)
-    require_version(before, version)
+    person, before = await _held(work, number, version)
     await _settle(work, person, before, patched(User, before, with_known_address(raw, person.email)))
 
 
 async def removed(work: Work, number: str, version: str | None) -> None:
     """The membership ends with all its access, and is not told of any more; a waiting invitation is taken back."""
-    person = await _found(work, number)
-    require_version(await _shape(work, person), version)
+    person, _ = await _held(work, number, version)
     if person.membership_id is None:
         await (await _invitation(work, person)).revoke(work.session, work.actor, work.now)
         return
@@ -150,6 +145,14 @@ async def _invitation(work: Work, person: Provisioned) -> Invitation:
 
 async def _found(work: Work, number: str) -> Provisioned:
     return await find_provisioned(work.session, work.tenant.id, number_in(number))
+
+
+async def _held(work: Work, number: str, version: str | None) -> tuple[Provisioned, User]:
+    """The person and what is told of them, in the version that is meant; their teams only for that."""
+    person = await _found(work, number)
+    before = await _shape(work, person) if version is not None else _shaped(work.root, person, {})
+    require_version(before, version)
+    return person, before
 
 
 async def _shape(work: Work, person: Provisioned) -> User:

@@ -95,7 +95,6 @@ PAST_THE_FENCE = {
     "control/openid/logout.py": "the login path's connection",
     "control/openid/par.py": "the login path's connection",
     "control/visitor.py": "who comes to the door, by the hash of a cookie or key",
-    "control/scim/opening.py": "where the company of a directory's key lies, which its person's reach must hold",
     "control/security_events.py": "the connection of the task that pushes events to apps, which are in nobody's reach",
     "bindings/unfit_logins.py": "ends logins, which are in nobody else's reach",
     "bindings/signal_streams.py": "an event that waits for an app, which is in nobody's reach",
