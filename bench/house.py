@@ -14,7 +14,7 @@ from pathlib import Path
 from joserfc.jwk import KeySet
 
 from bench.flows import BindAndLogIn, CodeFlow
-from bench.server import Server, serving
+from bench.server import UNHELD, Server, serving
 from control.seed import seed_cast
 from control.settings import Settings
 from tenants.api_keys import SCOPES, ApiKey
@@ -72,6 +72,7 @@ class House:
             "UNDERSTUDY_DATABASE_URL": self.database.url,
             "UNDERSTUDY_DATA_DIR": str(self.database.folder),
             "UNDERSTUDY_PUBLIC_URL": f"http://127.0.0.1:{self.port}",
+            **UNHELD,
         }
 
     @contextlib.contextmanager

@@ -17,6 +17,7 @@ import httpx
 import structlog
 
 from bench.house import Database, database, opened
+from bench.server import UNHELD
 from control.app import create_app
 from control.seed import seed_cast
 from control.settings import Settings
@@ -35,7 +36,8 @@ async def measured(at: Database, only: list[str], rounds: int, count: int) -> No
         now = datetime.now(UTC)
         await migrate(store.writer)
         cast = await read_cast(store, await seed_cast(store, now))
-        settings = Settings.load({"UNDERSTUDY_DATA_DIR": str(at.folder), "UNDERSTUDY_PUBLIC_URL": ISSUER})
+        named = {"UNDERSTUDY_DATA_DIR": str(at.folder), "UNDERSTUDY_PUBLIC_URL": ISSUER, **UNHELD}
+        settings = Settings.load(named)
         panel = Panel(create_app(settings, clock=lambda: now, store=store), store, cast, Clock(now))
         address = "http://softphone.localhost:8001/callback"
         softphone = Client(panel, "softphone", panel.browser(), cast.secrets["softphone"], address)

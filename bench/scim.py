@@ -23,6 +23,7 @@ from sqlalchemy.orm import joinedload
 
 from bench.house import Database, database, opened
 from bench.processes import cpu_seconds
+from bench.server import UNHELD
 from bench.statements import heard
 from bindings.joining import join, newcomer
 from control.app import create_app
@@ -53,7 +54,7 @@ async def measure(at: Database, users: int) -> None:
         cast_of = await read_cast(store, await seed_cast(store, now))
         key = await _key(store, cast_of, now)
         with tempfile.TemporaryDirectory() as folder:
-            settings = Settings.load({"UNDERSTUDY_DATABASE_URL": url, "UNDERSTUDY_DATA_DIR": folder})
+            settings = Settings.load({"UNDERSTUDY_DATABASE_URL": url, "UNDERSTUDY_DATA_DIR": folder, **UNHELD})
             app = create_app(settings, store=store)
             transport = httpx.ASGITransport(cast(Any, app))
             headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/scim+json"}

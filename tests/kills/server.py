@@ -41,6 +41,10 @@ class Panel:
                 "UNDERSTUDY_DATABASE_URL": self.database,
                 "UNDERSTUDY_DATA_DIR": str(self.folder),
                 "UNDERSTUDY_PUBLIC_URL": self.address,
+                # Whoever hammers is not held back: what is asked here is what a kill leaves behind.
+                "UNDERSTUDY_RATE_LIMIT": "0",
+                "UNDERSTUDY_RATE_LIMIT_APPS": "0",
+                "UNDERSTUDY_RATE_LIMIT_STRANGERS": "0",
             }
         )
 
