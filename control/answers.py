@@ -25,6 +25,7 @@ PROGRAMS = (
     "/oauth/userinfo",
     "/oauth/acting",
     "/embed/acting",
+    "/ssf/",
 )
 PROVISIONING = "/scim/"
 

@@ -153,11 +153,14 @@ class Meter:
             self._count = failed
             raise TooMany("Too many requests were refused here. Wait a little.", retry_after=failed.resets)
 
-    def count_for(self, who: str) -> None:
-        """Whose it is was found out. Raises TooMany when that was too much."""
+    def count_for(self, who: str, *, anybodys: bool = False) -> None:
+        """Whose it is was found out. Raises TooMany when that was too much.
+
+        What is `anybodys` proves nobody, so it is not remembered.
+        """
         if self._who is not None:
             return
-        if self._shown:
+        if self._shown and not anybodys:
             self._limits.learn(self._shown, who)
         self._take(who)
 

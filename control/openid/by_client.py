@@ -58,7 +58,7 @@ async def _counted(request: Asked, fields: Form) -> Credentials:
     if credentials.by_key:
         meter.count_for(f"client {credentials.client_id}")
     elif credentials.secret is None:
-        meter.count_for(f"client {credentials.client_id} from {meter.network}")
+        meter.count_for(f"client {credentials.client_id} from {meter.network}", anybodys=True)
     else:
         meter.expect(f"client {credentials.client_id}")
     return credentials

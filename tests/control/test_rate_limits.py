@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from litestar import Litestar
 
+from bindings.apps import App
 from control import rate_limits
 from control.rate_limits import Quotas, Windows
 from control.settings import Settings, Unusable
@@ -143,6 +144,29 @@ async def test_nobody_uses_up_a_public_app_for_other_networks(gate: Gate) -> Non
     form = {"client_id": "no-such-app", "grant_type": "refresh_token", "refresh_token": "x"}
     assert [(await gate.send("POST", "/oauth/token", data=form)).status_code for _ in range(4)] == [401, 401, 429, 429]
     assert (await gate.send("POST", "/oauth/token", data=form, at=ELSEWHERE)).status_code == 401
+
+
+async def test_an_id_without_a_secret_is_counted_in_each_network_however_it_is_shown(gate: Gate) -> None:
+    async with work_as(gate.store, gate.cast.actor("Ada"), gate.clock.now) as session:
+        acme = await find_tenant(session, gate.cast.tenant("Acme").id)
+        uris = ["https://spa.example/callback"]
+        await App.register(
+            session,
+            gate.cast.actor("Ada"),
+            acme,
+            name="Page",
+            redirect_uris=uris,
+            now=gate.clock.now,
+            client_id="page",
+            kind="spa",
+        )
+    form = {"grant_type": "refresh_token", "refresh_token": "x"}
+
+    async def ask(at: str) -> int:
+        return (await gate.send("POST", "/oauth/token", at=at, data=form, auth=("page", ""))).status_code
+
+    assert [await ask(OFFICE) for _ in range(4)] == [400, 400, 400, 429]
+    assert [await ask(ELSEWHERE) for _ in range(4)] == [400, 400, 400, 429]
 
 
 async def test_all_tokens_of_a_service_account_count_together(gate: Gate) -> None:
