@@ -1,6 +1,6 @@
 """Bad input: whatever is sent, a clean 4xx that says what to do, nothing changed, never our fault."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import sqlalchemy as sa
@@ -51,7 +51,9 @@ async def test_no_value_of_any_field_is_our_fault(api: Api, value: Any) -> None:
         body = handler.parsed_fn_signature.parameters.get("data")
         if body is None:
             continue
-        fields = body.annotation.__struct_fields__
+        # A body that may be left out is one shape or nothing.
+        shape = next(iter(get_args(body.annotation)), body.annotation)
+        fields = shape.__struct_fields__
         for sent in (dict.fromkeys(fields, value), *({name: value} for name in fields if method == "PATCH")):
             answer = await ada.send(method, filled(path, 1), sent)
             assert answer.status_code < 500, (method, path, sent, answer.text)
