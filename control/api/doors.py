@@ -11,7 +11,7 @@ from litestar import Request, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.handlers.http_handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example, OpenAPIType, Operation, Parameter, Schema
+from litestar.openapi.spec import Example, OpenAPIType, Operation, Parameter, RequestBody, Schema
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control.api.shapes import Problem
@@ -69,6 +69,14 @@ class Change(Operation):
             description="The same request with the same key is done once and answered alike, secrets left out.",
         )
         self.parameters = [*(self.parameters or []), key]
+        if isinstance(self.request_body, RequestBody) and _may_be_null(self.request_body):
+            self.request_body.required = False
+
+
+def _may_be_null(body: RequestBody) -> bool:
+    """A body that may be null may be left out as well."""
+    schemas = [content.schema for content in body.content.values()]
+    return any(isinstance(schema, Schema) and schema.one_of for schema in schemas)
 
 
 def reads(path: str, *, may: Permission | str, summary: str, outlives: bool = False) -> get:

@@ -127,6 +127,12 @@ async def test_a_new_secret_leaves_the_old_one_some_time(api: Api) -> None:
     assert (await olaf.delete(f"{path}/old-secret")).json()["rule"] == "no_old_secret"
 
 
+async def test_the_description_says_which_body_may_be_left_out(api: Api) -> None:
+    paths = api.app.openapi_schema.to_schema()["paths"]
+    bodies = [paths[f"/api/v1/apps/{{app_id}}/{name}"][verb] for name, verb in (("secret", "post"), ("keys", "put"))]
+    assert [each["requestBody"]["required"] for each in bodies] == [False, True]
+
+
 async def test_keys_take_the_place_of_a_secret(api: Api) -> None:
     olaf, key = await api.as_("Olaf"), ECKey.generate_key("P-256", {"kid": "one"})
     keys = {"keys": [key.as_dict(private=False)]}
