@@ -36,16 +36,34 @@ def with_known_address(raw: dict[str, Any], email: str) -> dict[str, Any]:
     return _rewritten(raw, known)
 
 
+SINGLE_ROLE = re.compile(r'(urn:[^\[]*:)?roles\[\s*primary\s+eq\s+"?true"?\s*\]\.value', re.IGNORECASE)
+
+
+def with_plain_roles(raw: dict[str, Any]) -> dict[str, Any]:
+    """A PATCH whose roles are named in the standard's way: Entra ID means the only one as the primary one."""
+
+    def plain(operation: Operation) -> Operation:
+        path, sent = _path(operation), operation.get("value")
+        if SINGLE_ROLE.fullmatch(path):
+            only = {"op": "replace", "value": _valued(sent)} if sent is not None else {"op": "remove"}
+            return only | {"path": "roles"}
+        if path.rpartition(":")[2].lower() == "roles" and sent is not None:
+            return operation | {"value": _valued(sent)}
+        return operation
+
+    return _rewritten(raw, plain)
+
+
 def with_bare_members(raw: dict[str, Any]) -> dict[str, Any]:
     """A PATCH whose members are named by their numbers alone: Entra ID adds an empty "$ref", Okta a "display"."""
 
     def bare(operation: Operation) -> Operation:
         path, sent = _path(operation), operation.get("value")
         if _names(path, "members") and "[" not in path and sent is not None:
-            return operation | {"value": _numbered(sent)}
+            return operation | {"value": _valued(sent)}
         if path or not isinstance(sent, dict):
             return operation
-        said = {name: _numbered(each) if _names(name, "members") else each for name, each in sent.items()}
+        said = {name: _valued(each) if _names(name, "members") else each for name, each in sent.items()}
         return operation | {"value": said}
 
     return _rewritten(raw, bare)
@@ -85,5 +103,5 @@ def _values(sent: Any) -> list[Any]:
     return [each.get("value") if isinstance(each, dict) else each for each in each_of]
 
 
-def _numbered(sent: Any) -> list[dict[str, Any]]:
+def _valued(sent: Any) -> list[dict[str, Any]]:
     return [{"value": each} for each in _values(sent)] if sent is not None else []

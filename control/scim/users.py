@@ -8,7 +8,7 @@ from scim2_models import Context, InvalidValueException, Meta, MutabilityExcepti
 
 from bindings import endings, role_change
 from control.scim.asking import Attributes, Exact, Several, find
-from control.scim.dialects import with_known_address
+from control.scim.dialects import with_known_address, with_plain_roles
 from control.scim.documents import POLICY, Address, GivenRole, Group, InTeam, User, WholeName
 from control.scim.opening import Work
 from control.scim.records import Listed, Told, external_id_in, number_in, patched, require_version, told
@@ -80,7 +80,8 @@ async def replaced(work: Work, number: str, raw: dict[str, Any], version: str | 
 async def changed(work: Work, number: str, raw: dict[str, Any], version: str | None) -> None:
     """What the operations change of it."""
     person, before = await _held(work, number, version)
-    await _settle(work, person, before, patched(User, before, with_known_address(raw, person.email)))
+    said = with_plain_roles(with_known_address(raw, person.email))
+    await _settle(work, person, before, patched(User, before, said))
 
 
 async def removed(work: Work, number: str, version: str | None) -> None:

@@ -88,6 +88,23 @@ async def test_entra_repeats_an_address_and_is_told_that_another_is_not_taken(sc
     assert (await shown(elsa, zoe))["emails"] == [{"value": mine, "type": "work", "primary": True}]
 
 
+async def test_entra_gives_one_role_or_several_of_which_one_is_new(scim: Scim) -> None:
+    elsa, zoe = await scim.of("Elsa", "Zoo"), str(scim.cast.membership_id("Zoe"))
+    single = 'roles[primary eq "True"].value'
+    entra = {"primary": "True", "type": "WindowsAzureActiveDirectoryRole", "value": "supervisor", "display": "Lead"}
+    for operation, role in (
+        ({"op": "Add", "path": single, "value": "supervisor"}, "supervisor"),
+        ({"op": "Replace", "path": single, "value": "auditor"}, "auditor"),
+        ({"op": "Add", "path": "roles", "value": [entra]}, "supervisor"),
+        ({"op": "Remove", "path": 'roles[value eq "supervisor"]'}, None),
+        ({"op": "Replace", "path": "roles", "value": "auditor"}, "auditor"),
+        ({"op": "Remove", "path": single}, None),
+    ):
+        answer = await elsa.patch(f"/Users/{zoe}", operation)
+        assert answer.status_code == 200, answer.text
+        assert answer.json().get("roles") == ([{"value": role}] if role else None), operation
+
+
 async def test_entra_fills_a_group_it_reads_without_its_members(scim: Scim) -> None:
     elsa, zoe = await scim.of("Elsa", "Zoo"), str(scim.cast.membership_id("Zoe"))
     body = {
