@@ -6,6 +6,7 @@ from typing import Any
 from bindings.apps import find_client
 from bindings.claims_preview import preview_claims
 from bindings.resolving import Granted, resolve
+from tests.bindings.test_facts import profile
 from tests.cast import bind, house_work
 from tests.control.openid.story import ISSUER, Client, Panel
 
@@ -45,3 +46,11 @@ async def test_of_somebody_who_is_bound(panel: Panel, desk_admin: Client) -> Non
     claims = await require_alike(panel, "Pia", desk_admin)
     assert (claims["name"], claims["act"]["name"], claims["email_verified"]) == ("Dan Dale", "Pia Pine", False)
     assert claims["exp"] == int(ends_at.timestamp())
+
+
+async def test_of_somebody_who_is_bound_by_a_sponsored_profile(panel: Panel, softphone: Client) -> None:
+    await profile(panel.store, panel.cast, "Elsa", "Zoo")
+    # By her own membership she may not, for the distributor above asks for the layer: the profile is what allows it.
+    await bind(panel.store, panel.cast, "Elsa", "Zoo", "201")
+    claims = await require_alike(panel, "Elsa", softphone)
+    assert (claims["name"], claims["act"]["name"]) == ("Zoe Zeller", "Elsa Eden (Elm)")
