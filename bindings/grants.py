@@ -95,6 +95,7 @@ async def take_over(
     secret = fields.get("handoff")
     if secret is None:
         raise Rejected("invalid_request", "The handoff is missing.")
+    require_no_resource(fields)
     async with issuer.store.hot.connect() as connection:
         found = await by_code(connection, credentials.client_id, HANDOFF, digest(secret), now)
     standing = credentials.prove(found)

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 
 from bindings.app_consents import AppConsent
 from bindings.apps import find_client
+from bindings.handoff import openings
+from tenants.people import find_membership
 from tenants.refusals import NotPermitted
 from tenants.trail import Entry
 from tests.cast import bind, house_work, work_as
@@ -181,6 +183,15 @@ async def test_c8_who_impersonates_agrees_to_nothing(panel: Panel) -> None:
     assert await consents(panel) == []
 
 
+async def barred(panel: Panel) -> dict[str, str | None]:
+    """The apps that Olaf is offered for being Bea, each with why it cannot be opened."""
+    olaf, now = panel.cast.actor("Olaf"), panel.clock.now
+    async with panel.store.work(olaf, olaf.reach(), now) as session:
+        bea = await find_membership(session, panel.cast.membership_id("Bea"))
+        line = panel.cast.extension("Bakery", "201").id
+        return {each.app.name: each.barred for each in await openings(session, olaf, bea, line, now)}
+
+
 async def test_an_app_of_others_is_opened_as_nobody_who_never_agreed(panel: Panel) -> None:
     calendar = await app_of(panel, "Oak", "calendar", first_party=False)
     async with house_work(panel.store, panel.clock.now) as session:
@@ -190,12 +201,14 @@ async def test_an_app_of_others_is_opened_as_nobody_who_never_agreed(panel: Pane
     with pytest.raises(NotPermitted) as refused:
         await open_as(panel, "Olaf", "Bea", "calendar")
     assert refused.value.rule == "app_consent"
+    assert "Bea Bell has not let calendar know" in str((await barred(panel))["calendar"])
     # Olaf's own word is not hers, and what she agreed to is all that the app learns.
     olaf, bea = await panel.sign_in("Olaf"), await panel.sign_in("Bea")
     await agree(olaf, await calendar.ask(olaf))
     with pytest.raises(NotPermitted):
         await open_as(panel, "Olaf", "Bea", "calendar")
     await agree(bea, await calendar.ask(bea, scope="openid profile"))
+    assert set((await barred(panel)).values()) == {None}
     answer = await taken(calendar, await open_as(panel, "Olaf", "Bea", "calendar"))
     assert (answer["scope"], "email" in await calendar.read(answer["access_token"])) == ("openid profile", False)
     (given,) = [row for row in await consents(panel) if row.user_id == panel.cast.user("Bea").id]
