@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated
 
 import sqlalchemy as sa
-from litestar import Response, post
+from litestar import post
 from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta, Struct
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -88,7 +88,7 @@ async def take_back_consent(request: Asked, session: Session, consent_id: PathId
     summary="Say somebody's six digits",
     responses=CHANGING,
 )
-async def say_digits(request: Asked, data: JSONBody[SpokenDigits]) -> Response[None]:
+async def say_digits(request: Asked, data: JSONBody[SpokenDigits]) -> None:
     """From then on you alone may stand in for them, for an hour. Wrong ones are counted, so nothing is repeated."""
     actor, house, now = acting(request), request.app.state.house, request.user.now
     async with house.store.work(actor, actor.reach(), now) as session:
@@ -96,7 +96,6 @@ async def say_digits(request: Asked, data: JSONBody[SpokenDigits]) -> Response[N
         right = await redeem_digits(session, house.settings.secret_key, actor, subject, data.digits, now)
     if not right:
         raise WrongDigits
-    return Response(None, status_code=204)
 
 
 async def _shapes(session: AsyncSession, rows: Sequence[Consent]) -> list[ConsentShape]:

@@ -1,8 +1,8 @@
 """The scene of the intent: everybody with a key and a browser, two companies' records, and nothing that lasts."""
 
+import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ import httpx
 import sqlalchemy as sa
 from litestar import Litestar
 from litestar.handlers.http_handlers import HTTPRouteHandler
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from webauthn.helpers import bytes_to_base64url
 
 from bindings.app_consents import AppConsent
@@ -89,29 +89,60 @@ STARS = {
 """Who suspends, the subject and their number, a colleague, who stands in for the subject, an admin, the parent."""
 
 
+class _TakenBack(AbstractAsyncContextManager[AsyncSession]):
+    """A session inside a transaction that is never committed."""
+
+    def __init__(self, store: "Rehearsal", engine: AsyncEngine, **said: Any) -> None:
+        self.store, self.connection, self.said = store, engine.connect(), said
+
+    async def __aenter__(self) -> AsyncSession:
+        # A request that is refused meanwhile gives up waiting; half a connection could never be given back.
+        self.opening = asyncio.create_task(self._open())
+        self.store.going.append(self)
+        return await asyncio.shield(self.opening)
+
+    async def _open(self) -> AsyncSession:
+        await self.connection.start()
+        await self.connection.begin()
+        self.session = AsyncSession(self.connection, join_transaction_mode="create_savepoint", **self.said)
+        self.begun = await self.session.begin()
+        return self.session
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self.opening
+        if self in self.store.going:
+            self.store.going.remove(self)
+            try:
+                await self.begun.__aexit__(*error)
+            finally:
+                await self.session.close()
+                await self.connection.close()
+
+
 class Rehearsal(Store):
     """A store whose work is done in full, entries and refusals included, and then taken back."""
 
-    @asynccontextmanager
-    async def work(
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.going: list[_TakenBack] = []
+
+    def work(
         self, actor: Actor, reach: Reach, now: datetime, *, writes: bool = True
-    ) -> AsyncIterator[AsyncSession]:
+    ) -> AbstractAsyncContextManager[AsyncSession]:
         """As in the store itself, inside a transaction that is never committed."""
-        async with (self.writer if writes else self.reader).connect() as connection:
-            await connection.begin()
-            session = AsyncSession(
-                connection,
-                sync_session_class=FencedSession,
-                join_transaction_mode="create_savepoint",
-                expire_on_commit=False,
-                autoflush=writes,
-                info={"actor": actor, "reach": reach, "now": now},
-            )
-            try:
-                async with session, session.begin():
-                    yield session
-            finally:
-                await connection.rollback()
+        return _TakenBack(
+            self,
+            self.writer if writes else self.reader,
+            sync_session_class=FencedSession,
+            expire_on_commit=False,
+            autoflush=writes,
+            info={"actor": actor, "reach": reach, "now": now},
+        )
+
+    async def tidy(self) -> None:
+        """Close what a request has left, which was refused while its session was got ready: nothing was done there."""
+        for left in list(self.going):
+            await left.__aexit__(None, None, None)
 
 
 @dataclass(frozen=True)
