@@ -12,8 +12,7 @@ from litestar.params import JSONBody
 from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bindings.app_consents import AppConsent, own_consent
-from bindings.apps import App
+from bindings.app_consents import AppConsent, consents_of, own_consent
 from control.api.doors import Asked, Session, acting, alters, reads, removes
 from control.api.lists import Asking, page
 from control.api.shapes import Listed, Named, PathId, Sent, Text, given
@@ -26,6 +25,8 @@ from tenants.roles import Permission
 from tenants.sign_in import IDLE, LONGEST, SignIn
 
 OWN = Permission.OWN_ACCOUNT
+MOST_AGREEMENTS = 1000
+"""Apps that somebody agreed to tell who they are; nobody has so many."""
 
 
 class AccountShape(Struct):
@@ -163,11 +164,9 @@ async def list_agreements(request: Asked, session: Session, listing: Asking) -> 
 
     async def shaped(rows: Sequence[AppConsent]) -> list[AgreementShape]:
         # An app that somebody agreed to has a name for them, wherever its owner is.
-        apps = App.__table__
-        named = sa.select(apps.c.id, apps.c.name).where(apps.c.id.in_({row.app_id for row in rows}))
-        names = {row.id: row.name for row in await session.execute(named)}
+        names = {row.id: name for row, name in await consents_of(session, user.id, MOST_AGREEMENTS)}
         return [
-            AgreementShape(row.id, Named(row.app_id, names[row.app_id]), row.scopes.split(), row.created_at)
+            AgreementShape(row.id, Named(row.app_id, names.get(row.id, "")), row.scopes.split(), row.created_at)
             for row in rows
         ]
 

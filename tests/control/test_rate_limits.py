@@ -12,6 +12,7 @@ from litestar import Litestar
 
 from bindings.apps import App
 from control import rate_limits
+from control.commands.doctor import in_force
 from control.rate_limits import Quotas, Windows
 from control.settings import Settings, Unusable
 from tenants.api_keys import SCOPES, ApiKey
@@ -207,3 +208,10 @@ def test_it_keeps_so_many_in_mind_and_no_more(monkeypatch: pytest.MonkeyPatch) -
 def test_a_limit_that_is_no_number_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unusable, match="UNDERSTUDY_RATE_LIMIT_APPS"):
         Settings.load({"UNDERSTUDY_DATA_DIR": str(tmp_path), "UNDERSTUDY_RATE_LIMIT_APPS": "many"})
+
+
+def test_the_doctor_says_that_it_is_one_workers_share(tmp_path: Path) -> None:
+    settings = Settings("postgresql://x", "postgresql://x", tmp_path, PANEL, b"x", workers=4, quotas=Quotas(network=0))
+    said = in_force(settings)
+    assert said["UNDERSTUDY_RATE_LIMIT"] == "6000 a minute, in each of 4 workers"
+    assert said["UNDERSTUDY_RATE_LIMIT_STRANGERS"] == "none"

@@ -1,6 +1,8 @@
 """What people's pages do, by their own keys: account, keys, sign-ins, provisioning keys, broken links and glasses."""
 
 from bindings import endings
+from bindings.app_consents import AppConsent
+from bindings.apps import App
 from tenants.api_keys import ApiKey
 from tenants.break_glasses import BreakGlass
 from tenants.people import Membership, find_membership
@@ -49,6 +51,19 @@ async def test_bea_signs_out_at_a_browser(api: Api) -> None:
     assert (await ben.delete(f"/me/sign-ins/{row.id}")).status_code == 404
     answers = [await bea.delete(f"/me/sign-ins/{row.id}") for _ in range(2)]
     assert [each.status_code for each in answers] == [204, 409]
+
+
+async def test_bea_takes_back_what_she_agreed_to(api: Api) -> None:
+    who = api.cast.identity("Bea")
+    async with work_as(api.store, api.cast.actor("Bea")) as session:
+        softphone = await session.get_one(App, api.cast.app_id("softphone"))
+        await AppConsent.give(session, softphone, who.user_id, who.tenant_id, "openid email", NOW)
+    bea = await api.as_("Bea")
+    [row] = (await bea.get("/me/agreements")).json()["items"]
+    assert (row["app"]["name"], row["scopes"]) == ("Softphone", ["openid", "email"])
+    assert (await (await api.as_("Ben")).delete(f"/me/agreements/{row['id']}")).status_code == 404
+    assert (await bea.delete(f"/me/agreements/{row['id']}")).status_code == 204
+    assert (await bea.get("/me/agreements")).json()["items"] == []
 
 
 async def test_a_program_is_no_person(api: Api) -> None:
