@@ -20,7 +20,6 @@ from bindings.apps import App
 from bindings.impersonation import Asked, Impersonation
 from bindings.keys import KeyRing
 from bindings.webhooks import Webhook
-from control.app import create_app
 from control.house import House
 from control.rate_limits import Quotas
 from control.settings import Settings
@@ -49,6 +48,7 @@ from tenants.tree import Scope, Suspension, Tenant
 from tenants.verbs import Verb
 from tests.cast import NOW, ORIGIN, Cast, bind, house_work, work_as
 from tests.intent import EVERYBODY, STRANGER, Line
+from tests.one_app import app_for
 
 PANEL = "http://localhost:8000"
 
@@ -163,9 +163,14 @@ class Scene:
 
     app: Litestar
     client: httpx.AsyncClient
-    settings: Settings
+    house: House
     people: dict[str, Who]
     places: dict[str, dict[str, int]]
+
+    @property
+    def settings(self) -> Settings:
+        """What the house goes by."""
+        return self.house.settings
 
     def routes(self) -> dict[str, HTTPRouteHandler]:
         """Every door of the app: `GET /users/{user_id}`."""
@@ -190,6 +195,7 @@ class Scene:
         return await self._send(who, method, f"{path}?{query}" if query else path, sent)
 
     async def _send(self, who: Who, method: str, path: str, sent: dict[str, Any]) -> httpx.Response:
+        self.app.state.house = self.house  # another scene may have been played meanwhile: there is one app for all
         programs = path.startswith(("/api/", "/scim/", "/metrics"))
         headers = {"Accept": "application/json" if programs else "text/html"}
         if programs:
@@ -228,10 +234,10 @@ async def set_scene(url: str, cast: Cast, settings: Settings) -> tuple[Scene, Re
     rehearsal = Rehearsal(url)
     # More is asked in this one minute than anybody may.
     settings = replace(settings, quotas=Quotas(0, 0, 0))
-    app = create_app(settings, clock=lambda: NOW, store=rehearsal)
-    app.state.house = House(settings, rehearsal, lambda: NOW, streams=Streams(ticks=0))
+    house = House(settings, rehearsal, lambda: NOW, streams=Streams(ticks=0))
+    app = app_for(house)
     transport = httpx.ASGITransport(cast_type(Any, app))
-    return Scene(app, httpx.AsyncClient(transport=transport, base_url=PANEL), settings, people, places), rehearsal
+    return Scene(app, httpx.AsyncClient(transport=transport, base_url=PANEL), house, people, places), rehearsal
 
 
 async def _person(store: Store, cast: Cast, name: str, settings: Settings) -> Who:

@@ -11,13 +11,13 @@ import pytest
 from litestar import Litestar
 from litestar.handlers.http_handlers import HTTPRouteHandler
 
-from control.app import create_app
 from control.house import House
 from control.settings import Settings
 from tenants.api_keys import SCOPES, ApiKey
 from tenants.people import find_membership
 from tenants.store import Store
 from tests.cast import Cast, Clock, work_as
+from tests.one_app import app_for, made
 
 API = "/api/v1"
 
@@ -90,11 +90,9 @@ def doors(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler]]:
 
 
 @pytest.fixture(scope="session")
-def one_app(tmp_path_factory: pytest.TempPathFactory) -> Litestar:
+def one_app() -> Litestar:
     """The app, built once: each test gives it a house of its own."""
-    folder = tmp_path_factory.mktemp("app")
-    settings = Settings.load({"UNDERSTUDY_DATA_DIR": str(folder)})
-    return create_app(settings, store=Store(f"sqlite:///{folder}/none.db"))
+    return made("http://localhost:8000")
 
 
 @pytest.fixture
@@ -102,7 +100,7 @@ async def api(
     one_app: Litestar, store: Store, database: str, cast: Cast, clock: Clock, tmp_path: Path
 ) -> AsyncIterator[Api]:
     settings = Settings.load({"UNDERSTUDY_DATABASE_URL": database, "UNDERSTUDY_DATA_DIR": str(tmp_path / "data")})
-    one_app.state.house = House(settings, store, lambda: clock.now)
+    app_for(House(settings, store, lambda: clock.now))
     transport = httpx.ASGITransport(cast_type(Any, one_app), raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
         yield Api(one_app, client, store, cast, clock)

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from litestar import Litestar
 
-from control.app import create_app
 from control.house import House
 from control.mail.sender import Sender
 from control.settings import Settings
@@ -19,6 +18,7 @@ from tests.cast import Cast, Clock, house_work
 from tests.control.mail.post_office import PostOffice, post_office
 from tests.control.pages.visit import PANEL as ORIGIN
 from tests.control.pages.visit import Panel
+from tests.one_app import app_for, made
 
 PANEL = "https://panel.voip.example"
 WORDS = {
@@ -116,15 +116,14 @@ def outbox(office: PostOffice, store: Store, cast: Cast, clock: Clock, tmp_path:
 
 
 @pytest.fixture(scope="session")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Litestar:
+def app() -> Litestar:
     """The app, built once: each test gives it a house of its own."""
-    folder = tmp_path_factory.mktemp("app")
-    settings = Settings.load({"UNDERSTUDY_DATA_DIR": str(folder), "UNDERSTUDY_PUBLIC_URL": ORIGIN})
-    return create_app(settings, store=Store(f"sqlite:///{folder}/none.db"))
+    return made(ORIGIN)
 
 
 @pytest.fixture
 def panel(app: Litestar, outbox: Outbox) -> Panel:
     """The panel over the house whose letters go to the story's mail server."""
-    outbox.house = app.state.house = outbox.with_(public_url=ORIGIN).house
+    outbox.house = outbox.with_(public_url=ORIGIN).house
+    app_for(outbox.house)
     return Panel(app, outbox.house.store, outbox.cast, outbox.clock)

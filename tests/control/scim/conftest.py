@@ -11,7 +11,6 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from control.app import create_app
 from control.house import House
 from control.settings import Settings
 from tenants.api_keys import ApiKey
@@ -19,6 +18,7 @@ from tenants.people import find_membership
 from tenants.store import Store
 from tenants.tree import Tenant
 from tests.cast import Cast, Clock, work_as
+from tests.one_app import app_for, made
 
 ROOT = "/scim/v2"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -91,11 +91,9 @@ class Scim:
 
 
 @pytest.fixture(scope="session")
-def scim_app(tmp_path_factory: pytest.TempPathFactory) -> Litestar:
+def scim_app() -> Litestar:
     """The app, built once: each test gives it a house of its own."""
-    folder = tmp_path_factory.mktemp("scim")
-    settings = Settings.load({"UNDERSTUDY_DATA_DIR": str(folder)})
-    return create_app(settings, store=Store(f"sqlite:///{folder}/none.db"))
+    return made("http://localhost:8000")
 
 
 @pytest.fixture
@@ -103,7 +101,7 @@ async def scim(
     scim_app: Litestar, store: Store, database: str, cast: Cast, clock: Clock, tmp_path: Path
 ) -> AsyncIterator[Scim]:
     settings = Settings.load({"UNDERSTUDY_DATABASE_URL": database, "UNDERSTUDY_DATA_DIR": str(tmp_path / "data")})
-    scim_app.state.house = House(settings, store, lambda: clock.now)
+    app_for(House(settings, store, lambda: clock.now))
     transport = httpx.ASGITransport(cast_type(Any, scim_app), raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
         yield Scim(scim_app, client, store, cast, clock)
