@@ -15,7 +15,7 @@ from bindings.proposal import propose
 from control.api.apps import known_client
 from control.api.doors import Asked, Session, acting, creates, reads, removes
 from control.api.extensions import ExtensionShape, extensions_reached
-from control.api.lists import Asking, page
+from control.api.lists import Asking, OfTenant, OfUser, page
 from control.api.shapes import Id, Listed, Moment, Named, PathId, PersonNamed, Sent, Text, people_reached, utc
 from control.doors import SIGNED_IN
 from control.pages.parts.proposed import tell_of_proposal
@@ -70,11 +70,15 @@ class NewBinding(Sent):
 
 
 @reads("/bindings", may=SIGNED_IN, summary="List the bindings in reach")
-async def list_bindings(request: Asked, session: Session, listing: Asking) -> Listed[BindingShape]:
+async def list_bindings(
+    request: Asked, session: Session, listing: Asking, user: OfUser = None, tenant: OfTenant = None
+) -> Listed[BindingShape]:
     """Open bindings to people in reach, and one's own; with `discarded`, those that have ended. Newest first."""
     wanted = sa.select(Binding).where(
         listing.like(Binding.actor_name, Binding.subject_name, Binding.tenant_name, Binding.number),
         listing.still_there(Binding.ended_at),
+        Binding.user_id == user if user is not None else sa.true(),
+        Binding.tenant_id == tenant if tenant is not None else sa.true(),
     )
 
     async def shaped(bindings: Sequence[Binding]) -> list[BindingShape]:

@@ -16,7 +16,7 @@ from bindings.impersonation import MODES, Asked, Impersonation, find_impersonati
 from control.api.apps import known_client
 from control.api.doors import Asked as Request
 from control.api.doors import Session, acting, creates, reads, removes
-from control.api.lists import Asking, page
+from control.api.lists import Asking, OfTenant, OfUser, page
 from control.api.shapes import Id, Listed, Named, PathId, PersonNamed, Sent, Text, people_reached
 from control.doors import SIGNED_IN
 from control.writing.alarms import raise_alarm
@@ -83,12 +83,16 @@ class EndedShape(Struct):
 
 
 @reads("/impersonations", may=SIGNED_IN, summary="List the impersonations in reach")
-async def list_impersonations(request: Request, session: Session, listing: Asking) -> Listed[ImpersonationShape]:
+async def list_impersonations(
+    request: Request, session: Session, listing: Asking, user: OfUser = None, tenant: OfTenant = None
+) -> Listed[ImpersonationShape]:
     """Those that go on, of and by people in reach and of one's own; with `discarded`, those that are over."""
     now, row = request.user.now, Impersonation
     wanted = sa.select(row).where(
         listing.like(row.actor_name, row.subject_name, row.subject_email, row.tenant_name, row.number),
         sa.not_(goes_on(now)) if listing.discarded else goes_on(now),
+        row.user_id == user if user is not None else sa.true(),
+        row.tenant_id == tenant if tenant is not None else sa.true(),
     )
 
     async def shaped(rows: Sequence[Impersonation]) -> list[ImpersonationShape]:

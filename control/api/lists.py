@@ -40,6 +40,7 @@ class Listing:
 
 
 Asking = NamedDependency[Listing]
+OfUser = Annotated[int | None, QueryParameter(ge=1, le=LARGEST, description="Only by this person.")]
 OfTenant = Annotated[int | None, QueryParameter(ge=1, le=LARGEST, description="Only of this tenant.")]
 
 

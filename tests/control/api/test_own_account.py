@@ -141,7 +141,9 @@ async def test_a_letter_that_is_not_waiting_is_not_tried_again(api: Api) -> None
 async def test_several_impersonations_end_at_once(api: Api) -> None:
     body = {"membership": api.cast.membership_id("Bea"), "reason": WHY, "app": "softphone"}
     assert (await (await api.as_("Opal")).post("/impersonations", body)).status_code == 201
-    olaf, opal = await api.as_("Olaf"), api.cast.user("Opal").id
+    olaf, opal, clinic = await api.as_("Olaf"), api.cast.user("Opal").id, api.cast.tenant("Clinic").id
+    for query, count in ((f"user={opal}", 1), (f"user={api.cast.user('Olaf').id}", 0), (f"tenant={clinic}", 0)):
+        assert len((await olaf.get(f"/impersonations?{query}")).json()["items"]) == count, query
     assert (await olaf.post("/impersonations/end", {})).json()["errors"][0]["field"] == "user"
     assert (await olaf.post("/impersonations/end", {"user": opal})).json() == {"ended": 1, "left": 0}
     assert (await olaf.post("/impersonations/end", {"tenant": api.cast.tenant("Bakery").id})).json()["ended"] == 0
