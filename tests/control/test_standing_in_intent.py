@@ -18,8 +18,9 @@ from tenants.sign_in import SignIn
 from tenants.store import Store
 from tests.cast import NOW, ORIGIN, house_work, work_as
 from tests.conftest import Template
+from tests.control.pages.test_standing_in import RED
 from tests.control.scene import Scene, Who, records_named, set_scene
-from tests.control.test_intent import expected, places_for
+from tests.control.test_intent import expected, names, places_for
 from tests.intent import EVERYBODY, INTENT, KNOWS, OPEN_TO_STAND_INS, Line
 
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -176,11 +177,16 @@ def rule_of(answer: httpx.Response) -> str | None:
 
 
 async def test_what_is_open_while_standing_in(scene: Scene, case: Case) -> None:
-    """Let in where it is open and lent, refused by its rule where not; no page tells of a company unknown to them."""
+    """Let in where it is open and lent, refused by its rule where not; no page tells of a company unknown to them.
+
+    And none of any route is without its bar, so that a new page is held to it too.
+    """
     wrong, hidden = [], [company for company, known in KNOWS.items() if case.subject not in known]
+    shown = set()
     for route in by_cookie(scene):
         line = INTENT.get(route)
-        if line is None:
+        # What is closed is closed to whoever stands in: to an admin as an admin, to whom everything else is lent.
+        if line is None or (case != CASES[0] and route not in OPEN_TO_STAND_INS | STARTS):
             continue
         # What is closed is refused before anything is looked for, wherever it lies.
         places = places_for(case.subject, route, line)
@@ -191,9 +197,19 @@ async def test_what_is_open_while_standing_in(scene: Scene, case: Case) -> None:
                 wrong.append(f"{route} at {place}: {answer.status_code}, not {sorted(statuses)}: {answer.text[:200]}")
             elif rule is not None and rule_of(answer) != rule:
                 wrong.append(f"{route}: refused by {rule_of(answer)}, not by {rule}")
-            if place is None and (told := [company for company in hidden if company in answer.text]):
+            if place is None and (told := [company for company in hidden if names(company, answer)]):
                 wrong.append(f"{route} tells of {told}")
+            if is_page(answer):
+                shown.add(answer.status_code)
+                if RED not in answer.text or f"{case.actor} " not in answer.text:
+                    wrong.append(f"{route}: {answer.status_code} without the red bar and who stands in (T62, B34)")
     assert not wrong, "\n".join(wrong)
+    assert case != CASES[0] or {200, 403, 404, 409, 422} <= shown
+
+
+def is_page(answer: httpx.Response) -> bool:
+    """Whether a person reads it."""
+    return "text/html" in answer.headers.get("content-type", "") and bool(answer.text.strip())
 
 
 async def knock(scene: Scene, route: str, line: Line, place: str, **sent: object) -> httpx.Response:

@@ -1,72 +1,16 @@
 """The red bar stands on every page of somebody who stands in, whatever the page says, and holds nothing but text."""
 
 import re
-import shutil
-from collections.abc import AsyncIterator
 
 import pytest
-import structlog
 
-from bindings.impersonation import Asked, Impersonation
-from control.settings import Settings
-from control.visitor import Visitor
-from tenants.actor import Actor, Via
-from tenants.people import User, find_membership
-from tenants.sign_in import SignIn
-from tenants.store import Store
+from tenants.people import User
 from tenants.tree import Tenant
-from tests.cast import NOW, ORIGIN, house_work, work_as
-from tests.conftest import Template
-from tests.control.pages.test_standing_in import RED, STOP, WHY, become
-from tests.control.scene import Scene, Who, set_scene
+from tests.cast import house_work
+from tests.control.pages.test_standing_in import RED, STOP, become
 from tests.control.visits import House
-from tests.intent import INTENT
 
 EVIL = '<img src=x onerror="alert(1)">&amp;'
-AS_THEM = "standing in"
-
-
-@pytest.fixture(scope="module")
-async def scene(sqlite_template: Template, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
-    """Every route, and Olaf at a browser as Boris."""
-    folder = tmp_path_factory.mktemp("banner")
-    shutil.copyfile(sqlite_template.name, folder / "understudy.db")
-    url = f"sqlite:///{folder}/understudy.db"
-    settings = Settings.load({"UNDERSTUDY_DATABASE_URL": url, "UNDERSTUDY_DATA_DIR": str(folder)})
-    scene, rehearsal = await set_scene(url, sqlite_template.cast, settings)
-    store, cast = Store(url), sqlite_template.cast
-    olaf, boris = cast.identity("Olaf"), cast.identity("Boris")
-    async with house_work(store) as session:
-        sign_in, cookie = await SignIn.start(session, olaf, ORIGIN, "a browser", NOW)
-    actor = Actor.of(olaf, ORIGIN, sign_in_id=sign_in.id)
-    async with work_as(store, actor) as session:
-        there = await find_membership(session, boris.membership_id)
-        stand = await Impersonation.start(session, actor, there, Asked.of(WHY), NOW)
-    await store.close()
-    as_them = Actor(olaf, boris, Via.IMPERSONATION, ORIGIN, stand_in_id=stand.id)
-    visitor = Visitor(ORIGIN, NOW, as_them, csrf_seed=sign_in.csrf_secret, stand_in=stand)
-    scene.people[AS_THEM] = Who(boris.user_id, None, cookie, visitor.csrf(settings), visitor.acting_id)
-    with structlog.testing.capture_logs():
-        yield scene
-    await scene.client.aclose()
-    await rehearsal.close()
-
-
-async def test_t62_b34_no_page_of_any_route_is_without_it(scene: Scene) -> None:
-    """Read off the route table, so that a new page is held to it too."""
-    bare, shown = [], set()
-    for route, handler in scene.routes().items():
-        line = INTENT.get(route)
-        # Who comes by no cookie is nobody here who could stand in.
-        if line is None or handler.opt.get("credential", "cookie") != "cookie":
-            continue
-        answer = await scene.knock(AS_THEM, route, line, scene.places["Bakery"])
-        if "text/html" in answer.headers.get("content-type", "") and answer.text.strip():
-            shown.add(answer.status_code)
-            if RED not in answer.text or "Olaf Olsen" not in answer.text:
-                bare.append(f"{route}: {answer.status_code}")
-    assert bare == []
-    assert {200, 403, 404, 409, 422} <= shown
 
 
 @pytest.mark.parametrize(
