@@ -303,14 +303,17 @@ async def sent_with(session: AsyncSession, invitation: Invitation) -> list[Invit
 
 
 async def allowance(session: AsyncSession, actor: Actor, now: datetime) -> int:
-    """How many letters and links the inviter may still send or make now."""
-    told = (Verb.INVITATION_SENT.value, Verb.INVITATION_LINK_MADE.value)
-    lately = sa.select(sa.func.count(Entry.id)).where(
-        Entry.actor_membership_id == actor.standing.membership_id,
-        Entry.occurred_at > now - HOUR,
-        Entry.verb.in_(told),
-    )
-    return max(0, most_an_hour(actor) - (await session.execute(lately)).scalar_one())
+    """How many letters and links the inviter may still send or make now, wherever those of the last hour lie by now."""
+    who = {"inviter": actor.standing.membership_id, "since": now - HOUR}
+    return max(0, most_an_hour(actor) - (await session.execute(_LATELY, who)).scalar_one())
+
+
+_entries = Entry.__table__
+_LATELY = sa.select(sa.func.count()).where(
+    _entries.c.actor_membership_id == sa.bindparam("inviter"),
+    _entries.c.occurred_at > sa.bindparam("since"),
+    _entries.c.verb.in_((Verb.INVITATION_SENT.value, Verb.INVITATION_LINK_MADE.value)),
+)
 
 
 def most_an_hour(actor: Actor) -> int:

@@ -31,6 +31,7 @@ PAST_THE_FENCE = {
     "tenants/phones.py": "a member's phone system and licences are found by their extension",
     "tenants/teams.py": "a member's teams are found by their places in them",
     "tenants/numbers.py": "a member's numbers are found by their extension",
+    "tenants/invitations.py": "counts what an inviter has sent, wherever it lies by now",
     "tenants/seats.py": "limits set above the reader, and seats taken everywhere below a limit",
     "bindings/apps.py": "the apps of those above are everybody's below; a client id is single everywhere",
     "bindings/binding.py": "who may end it, whose subject it is; its logins end with it",
