@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from control.seed import seed_cast
 from tenants.schema import migrate
@@ -22,6 +23,14 @@ ON_BOTH = pytest.mark.parametrize("backend", BACKENDS, indirect=True)
 """For a story that is told on one of them by default, and differs."""
 
 _opened: dict[str, Store] = {}
+
+# A fault that is logged is told in plain lines: with every local variable of every frame it takes seconds to draw.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @dataclass(frozen=True)
