@@ -56,11 +56,6 @@ class Served:
         return str(bound.get("jkt")) if isinstance(bound, dict) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Foreign:
-    """A token that is not the account's own, or is worth nothing now."""
-
-
 async def client_credentials(
     issuer: Issuer, credentials: Credentials, fields: Mapping[str, str], now: datetime
 ) -> dict[str, Any]:
@@ -128,39 +123,37 @@ async def introspect(
     issuer: Issuer, credentials: Credentials, fields: Mapping[str, str], now: datetime
 ) -> dict[str, Any] | None:
     """What one of its own tokens is worth to a service account (RFC 7662); None for a client that is no account."""
-    served = await _shown(issuer, credentials, fields, now)
+    known, served = await _shown(issuer, credentials, fields, now)
     if served is None:
-        return None
-    if isinstance(served, Foreign):
-        return {"active": False}
+        return {"active": False} if known else None
     said = {name: value for name, value in served.claims.items() if name != "gen"}
     return {"active": True, "token_type": "Bearer" if served.jkt is None else "DPoP"} | said
 
 
 async def give_back(issuer: Issuer, credentials: Credentials, fields: Mapping[str, str], now: datetime) -> bool:
     """Take a token back from a service account (RFC 7009), whatever it is; False for a client that is no account."""
-    served = await _shown(issuer, credentials, fields, now)
-    if isinstance(served, Served):
+    known, served = await _shown(issuer, credentials, fields, now)
+    if served is not None:
         said = served.claims
         until = datetime.fromtimestamp(said["exp"], UTC)
         await first_seen(issuer.store, GIVEN_BACK, str(said["client_id"]), str(said["jti"]), until, now)
-    return served is not None
+    return known
 
 
 async def _shown(
     issuer: Issuer, credentials: Credentials, fields: Mapping[str, str], now: datetime
-) -> "Served | Foreign | None":
-    """The token that a service account shows, when it is its own and good now; None for a client that is none."""
+) -> tuple[bool, Served | None]:
+    """Whether the client is a service account, and the token that it shows when that is its own and good now."""
     if not credentials.client_id.startswith(PREFIX):
-        return None
+        return False, None
     async with issuer.store.hot.connect() as connection:
         if await _proven_account(connection, credentials) is None:
-            return None
+            return False, None
         if "token" not in fields:
             raise Rejected("invalid_request", "The token is missing.")
         served = await served_by(issuer, connection, fields["token"], now)
     own = served is not None and served.claims.get("client_id") == credentials.client_id
-    return served if served is not None and own else Foreign()
+    return True, served if own else None
 
 
 async def _proven_account(connection: AsyncConnection, credentials: Credentials) -> Any:
