@@ -54,6 +54,7 @@ kind type slug path tenant_path zone locale theme role scope scopes via verb rec
 purpose direction disposition ended_cause because methods alg id_token_alg kid request_id network csrf_secret jkt jwks
 document team_ids digits key wanted credential_id public_key public_jwk transports sealed private_sealed brand_logo
 signals_token login_id error tell_error nonce code_challenge client_id e164
+signals_status signals_requested signals_about
 """
 CODED = frozenset(_CODED.split())
 """Columns that hold what the house writes by itself, or one of its own words. A client id is given at the start, since
@@ -69,6 +70,8 @@ HOUSE = frozenset(_HOUSE.split())
 CANARY = re.compile(r"canary-([a-z]+)(?:-([a-z_]+)\.([a-z_]+))?-(\d+)", re.IGNORECASE)
 SHORT = 60
 """A column with fewer characters than this names the tenant and the row alone."""
+SHORTEST = 20
+"""One with fewer than this holds a code."""
 
 
 @dataclass(frozen=True, order=True)
@@ -261,7 +264,9 @@ async def _paint(connection: AsyncConnection, places: dict[int, str]) -> None:
 
 
 def _is_text(column: sa.Column[Any]) -> bool:
-    typed = isinstance(column.type, (sa.String, sa.JSON))
+    typed = isinstance(column.type, sa.JSON)
+    if isinstance(column.type, sa.String):
+        typed = (column.type.length or SHORT) >= SHORTEST
     return typed and column.name not in CODED and not column.name.endswith(HASHED) and column.table.name not in HOUSE
 
 

@@ -1,15 +1,18 @@
 """Requests that nobody thought of: `python -m tests.fuzz` makes them up from the API's own description.
 
 schemathesis reads the OpenAPI document and makes valid and invalid input for every operation: what lies at each bound,
-each field left out or of another type, and examples drawn at random. Real ids of every tenant of the cast are put in
-the places of made-up ones, so that what is asked for is really there. Each request is sent as every person of the cast,
-as a service account, as somebody who stands in, and as a stranger; all of it is taken back (the rehearsal of
-tests/control/scene.py), so each meets the same house.
+each field left out or of another type, and examples drawn at random. Besides go the requests of tests/intent.py, which
+succeed for whom they may, and the same with one field as bad as tests/control/api/test_bad_input.py has it. Made-up ids
+that could be one become those of records of all tenants of the cast.
+
+What succeeds is sent as every person of the cast, as a service account, as somebody who stands in and as a stranger;
+what is made up as some of them in turn. All of it is taken back (the rehearsal of tests/control/scene.py), so that each
+request meets the same house.
 
 An answer is a finding when it is a fault (5xx), has a status, a media type, a header or a shape that the document does
 not name, or tells of a canary (tests/canaries.py) that its reader may not know. Ends with 1 when there is one.
 
-    bin/test fuzz [--examples 20] [--on postgresql] [WORDS of an operation ...]
+    bin/test fuzz [--examples 20] [--each 3] [--to 23] [--on postgresql] [WORDS of an operation ...]
 """
 
 import argparse
@@ -20,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +59,7 @@ from tenants.tree import Tenant
 from tests.canaries import Canary, heard, members_at, own_rows, plant
 from tests.cast import NOW, Cast, work_as
 from tests.conftest import seeded
+from tests.control.api.test_bad_input import HOSTILE, QUERIES
 from tests.control.scene import PANEL, RECORDS, Rehearsal, Scene, Who, meant, set_scene
 from tests.intent import API, EVERYBODY, Line
 from tests.postgres import Cluster, quick_place
@@ -102,12 +106,13 @@ APP_TEXTS = frozenset(
 FROM_ABOVE: Mapping[str, frozenset[tuple[str, str]]] = {
     "/api/v1/apps": frozenset(itertools.product(["apps"], APP_TEXTS)) | {("", "")},
     "/api/v1/me/agreements": frozenset({("apps", "name")}),
+    "/api/v1/impersonations": frozenset({("apps", "handoff_uri")}),
     "/api/v1/consents": frozenset({("tenants", "name")}),
     "/api/v1/break-glasses": frozenset({("users", "name")}),
 }
 """What else is told, by design, to those below: the texts that an organization above theirs stands there with. Its
-apps, which sign in their people, with their addresses and client ids; the name of an app that somebody agreed to; the
-organization that a window lets in; and who asked to break the glass for somebody."""
+apps, which sign in their people, with their addresses and client ids; the name of an app that somebody agreed to; where
+an app of theirs is opened by who stands in; the organization that a window lets in; who asked to break the glass."""
 
 ALSO_IDS = {
     "user": "user",
@@ -225,7 +230,7 @@ class Plan:
     examples: int = 20
     """Requests drawn at random for each operation."""
     bounds: bool = True
-    """Whether each bound and each fault of form is sent as well."""
+    """Whether each bound and each fault of form is sent as well, and each field as bad as it can be."""
     each: int = 3
     """As how many people each made-up request is sent, in turn."""
     places: int = 10
@@ -266,6 +271,17 @@ def told(operation: Any, records: Mapping[str, int], more_query: Mapping[str, st
     query = {name: meant(value, dict(records)) for name, value in query.items()} | more_query
     more = {"body": {name: meant(value, dict(records)) for name, value in line.sent.items()}} if line.sent else {}
     return operation.Case(path_parameters=path, query=query, media_type="application/json", **more)
+
+
+def twisted(operation: Any, records: Mapping[str, int]) -> Iterator[Any]:
+    """The same with one field of its body, or of its query, as bad as it can be."""
+    body, query = told(operation, records, {}).body, [each.name for each in operation.query]
+    for name, value in itertools.product(body if isinstance(body, dict) else {}, HOSTILE):
+        case = told(operation, records, {})
+        case.body = {**body, name: value}
+        yield case
+    for name, text in itertools.product(query, QUERIES):
+        yield told(operation, records, {name: text})
 
 
 def with_real_ids(case: Any, here: Mapping[str, int], there: Mapping[str, int]) -> Any:
@@ -338,6 +354,8 @@ class Run:
         dry: list[dict[str, str]] = [{}, {"dry_run": "true"}] if "dry_run" in operation.query else [{}]
         for records, more in itertools.product(itertools.islice(self.records, self.plan.places), dry):
             await self.as_these(told(operation, records, more), self.next(self.plan.told_to))
+        for case in twisted(operation, next(self.records)) if self.plan.bounds else ():
+            await self.as_these(case, ["Ada"])
         for number, case in enumerate(made_up(operation, self.plan)):
             here, there = places[number % len(places)], places[number * 7 % len(places)]
             await self.as_these(with_real_ids(case, here, there if number % 2 else here), self.next(self.plan.each))
