@@ -17,9 +17,19 @@ LONGEST = 200
 def words_in(said: Mapping[str, Any], name: str) -> str:
     """A filter or a search: one line of at most 200 characters, "" when it is not there."""
     text = str(said.get(name) or "").strip()
-    if len(text) > LONGEST or any(category(letter) in {"Cc", "Cs"} for letter in text):
-        raise Invalid("This is too long, or holds characters that cannot be looked for.", field=name)
+    if len(text) > LONGEST:
+        raise _not_to_be_looked_for(name)
+    _require_plain(text, name)
     return text
+
+
+def _require_plain(text: str, name: str) -> None:
+    if any(category(letter) in {"Cc", "Cs"} for letter in text):
+        raise _not_to_be_looked_for(name)
+
+
+def _not_to_be_looked_for(name: str) -> Invalid:
+    return Invalid("This is too long, or holds characters that cannot be looked for.", field=name)
 
 
 def id_in(said: Mapping[str, Any], name: str) -> int | None:
@@ -54,8 +64,12 @@ def filters_in(said: Mapping[str, Any], *names: str) -> dict[str, str]:
 
 
 def matching(sought: str, *columns: sa.SQLColumnExpression[Any]) -> sa.ColumnElement[bool]:
-    """Every word of a search stands in at least one of the columns, in any case of letters."""
+    """Every word of a search stands in at least one of the columns, in any case of letters.
+
+    Invalid for what no column can hold, whoever asks: PostgreSQL takes no zero byte at all.
+    """
     tokens = sought.split()[:8]
+    _require_plain("".join(tokens), "q")
     return sa.and_(
         sa.true(),
         *(sa.or_(*(column.icontains(token, autoescape=True) for column in columns)) for token in tokens),

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from tenants.trail import Entry
 from tests.cast import house_work
+from tests.conftest import ON_BOTH
 from tests.control.api.conftest import Api, Program, doors
 
 HOSTILE: list[Any] = [
@@ -59,6 +60,7 @@ async def test_no_value_of_any_field_is_our_fault(api: Api, value: Any) -> None:
             assert answer.status_code < 500, (method, path, sent, answer.text)
 
 
+@ON_BOTH
 @pytest.mark.parametrize("value", QUERIES, ids=lambda value: ascii(value)[:20])
 async def test_no_query_is_our_fault(api: Api, value: str) -> None:
     ada = await api.as_("Ada")
