@@ -120,6 +120,7 @@ async def test_what_is_no_filter_is_refused(panel: Panel) -> None:
         "seen=today",
         "company=x",
         "sort=password_hash",
+        "q=%00",
     ):
         for more in ("", "&format=csv"):
             assert (await pia.open(f"/users?{query}{more}")).status_code == 422, query + more
