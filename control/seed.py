@@ -211,9 +211,7 @@ async def _register(
     )
 
 
-async def _known_secret(
-    session: AsyncSession, app: App, known: Mapping[str, str] | None, now: datetime
-) -> str | None:
+async def _known_secret(session: AsyncSession, app: App, known: Mapping[str, str] | None, now: datetime) -> str | None:
     """The secret, when it is known and right; a new one in the place of one that got lost."""
     if known is None:
         return None
