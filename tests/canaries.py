@@ -5,6 +5,7 @@ its rows, what history tells of them included. A new column is planted by itself
 hashes, sealed texts) stands in CODED. `heard` finds them again in an answer.
 """
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -276,10 +277,10 @@ def _canary(place: str, column: sa.Column[Any], row: int, old: Any) -> Any:
         return {name: _canary(place, column, row, each) for name, each in old.items()}
     if isinstance(old, list):
         return [_canary(place, column, row, each) for each in old]
-    # What nobody typed stays empty in history, where it says that something was not so.
-    if not isinstance(old, str) and (old is not None or column.table.name == "entries"):
-        return old
     name = f"{column.table.name}.{column.name}"
+    # An entry without a subject says that nobody stood in for anybody.
+    if not isinstance(old, str) and (old is not None or name == "entries.subject_name"):
+        return old
     text = f"canary-{place}-{name}-{row}"
     if (getattr(column.type, "length", None) or 1000) < SHORT:
         return f"canary-{place}-{row}"
@@ -320,6 +321,18 @@ async def _unwatched(connection: AsyncConnection) -> AsyncIterator[None]:
     yield
     for statement in back:
         await connection.exec_driver_sql(statement)
+
+
+async def unplanted(store: Store) -> set[str]:
+    """The texts of which some tenant has no canary."""
+    found = set[str]()
+    async with store.reader.connect() as connection:
+        tenants = (await connection.execute(sa.select(sa.func.count()).select_from(Tenant))).scalar_one()
+        for column in (each for table in Record.metadata.sorted_tables for each in table.c if _is_text(each)):
+            texts = await connection.scalars(sa.select(column))
+            if len({each.place for text in texts for each in heard(json.dumps(text))}) < tenants:
+                found.add(f"{column.table.name}.{column.name}")
+    return found
 
 
 async def own_rows(store: Store, user_id: int) -> set[tuple[str, int]]:
