@@ -106,13 +106,14 @@ APP_TEXTS = frozenset(
 FROM_ABOVE: Mapping[str, frozenset[tuple[str, str]]] = {
     "/api/v1/apps": frozenset(itertools.product(["apps"], APP_TEXTS)) | {("", "")},
     "/api/v1/me/agreements": frozenset({("apps", "name")}),
+    "/api/v1/resolve": frozenset({("apps", "name")}),
     "/api/v1/impersonations": frozenset({("apps", "handoff_uri")}),
     "/api/v1/consents": frozenset({("tenants", "name")}),
     "/api/v1/break-glasses": frozenset({("users", "name")}),
 }
 """What else is told, by design, to those below: the texts that an organization above theirs stands there with. Its
-apps, which sign in their people, with their addresses and client ids; the name of an app that somebody agreed to; where
-an app of theirs is opened by who stands in; the organization that a window lets in; who asked to break the glass."""
+apps, which sign in their people, with their addresses and client ids; the name of one that somebody agreed to or tries a
+login at; where one is opened by who stands in; the organization that a window lets in; who asked to break the glass."""
 
 ALSO_IDS = {
     "user": "user",
