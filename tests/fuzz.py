@@ -112,8 +112,8 @@ FROM_ABOVE: Mapping[str, frozenset[tuple[str, str]]] = {
     "/api/v1/break-glasses": frozenset({("users", "name")}),
 }
 """What else is told, by design, to those below: the texts that an organization above theirs stands there with. Its
-apps, which sign in their people, with their addresses and client ids; the name of one that somebody agreed to or tries a
-login at; where one is opened by who stands in; the organization that a window lets in; who asked to break the glass."""
+apps, which sign in their people, with their addresses and client ids; the name of one that somebody agreed to or tries
+a login at; where one is opened by a stand-in; the organization that a window lets in; who asked to break the glass."""
 
 ALSO_IDS = {
     "user": "user",
