@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tenants.records import Number
 from tenants.refusals import Invalid
 
 T = TypeVar("T")
@@ -47,6 +48,8 @@ async def page_of(
     keyed = statement.add_columns(key.label("page_key"), tie.label("page_tie"))
     if cursor is not None:
         value, number = read_cursor(cursor, sort, stored.python_type)
+        # A cursor may hold any number of 64 bits: PostgreSQL takes none beyond 32 for a smaller column's own.
+        stored = Number if isinstance(stored, sa.Integer) else stored
         # As a pair, which one index serves; empty values come where the database puts them, so they are no keys.
         here, last = sa.tuple_(key, tie), sa.tuple_(sa.literal(value, stored), sa.literal(number))
         keyed = keyed.where(here < last if down else here > last)

@@ -180,8 +180,9 @@ async def find_playbook(session: AsyncSession, playbook_id: int) -> Playbook:
 
 async def find_version(session: AsyncSession, playbook_id: int, number: int) -> PlaybookVersion:
     """One version of a playbook in reach; otherwise OutOfReach."""
+    # Compared as the wider number: PostgreSQL takes none beyond 32 bits for the column's own.
     wanted = sa.select(PlaybookVersion).where(
-        PlaybookVersion.playbook_id == playbook_id, PlaybookVersion.number == number
+        PlaybookVersion.playbook_id == playbook_id, PlaybookVersion.number == sa.literal(number, Number)
     )
     version = (await session.scalars(wanted)).one_or_none()
     if version is None:

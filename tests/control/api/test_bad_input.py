@@ -5,6 +5,7 @@ from typing import Any, get_args
 import pytest
 import sqlalchemy as sa
 
+from control.paging import cursor_of
 from tenants.trail import Entry
 from tests.cast import house_work
 from tests.conftest import ON_BOTH
@@ -91,6 +92,18 @@ async def test_a_huge_id_reads_as_a_foreign_one(api: Api) -> None:
     foreign = (await olaf.get(f"/tenants/{api.cast.tenant('Zoo').id}")).json()
     huge = (await olaf.get("/tenants/99999999999999999999999")).json()
     assert {**foreign, "instance": ""} == {**huge, "instance": ""}
+
+
+@ON_BOTH
+async def test_a_number_that_its_column_cannot_hold_is_none_of_ours(api: Api) -> None:
+    """PostgreSQL takes nothing beyond 32 bits for the number of a version."""
+    ada, bakery = await api.as_("Ada"), api.cast.tenant("Bakery").id
+    written = await ada.post("/playbooks", {"tenant": bakery, "title": "Answering", "body": "Say who you are."})
+    versions = f"/playbooks/{written.json()['id']}/versions"
+    assert (await ada.get(f"{versions}/1")).status_code == 200
+    assert (await ada.get(f"{versions}/801189966488")).status_code == 404
+    above = await ada.get(f"{versions}?cursor={cursor_of('-number', 2**40, 1)}")
+    assert [each["number"] for each in above.json()["items"]] == [1]
 
 
 NO_BODIES = [b"", b"{", b"null", b"[]", b'"x"', b"\xff\xfe", b"[" * 100_000, b'{"name": "\\ud800"}', b'{"a":1,"a":2}']
