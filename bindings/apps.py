@@ -332,7 +332,9 @@ def _same_but_port(uri: str, known: str) -> bool:
     if other.scheme != "http" or (other.hostname or "") not in LOOPBACK or "#" in uri or one.username:
         return False
     try:
-        one.port  # noqa: B018 - reading it is the check
+        # Reading a port that is none raises as well.
+        if one.port == 0:
+            return False
         if one.hostname != "localhost":
             ipaddress.ip_address(one.hostname or "")
     except ValueError:

@@ -1,7 +1,6 @@
 """Reaping: a task of each serving process that writes down what has ended by itself, twice a second."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,6 +8,7 @@ import structlog
 
 from bindings.reaping import MOST, anything, ask_again, reap
 from bindings.unfit_logins import sweep
+from control.beside import beside
 from control.house import House
 from tenants.actor import Actor
 from tenants.reach import Reach
@@ -24,13 +24,8 @@ log = structlog.get_logger()
 @asynccontextmanager
 async def reaping(house: House, every: float = EVERY) -> AsyncIterator[None]:
     """Look while the house is open."""
-    task = asyncio.create_task(_now_and_then(house, every))
-    try:
+    async with beside(_now_and_then(house, every)):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def look(house: House, *, guard: bool = False, after: int = 0) -> int:

@@ -1,13 +1,13 @@
 """Sealing: a task of each serving process that seals new entries, every second."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
 
 from control import metrics
+from control.beside import beside
 from control.house import House
 from tenants.sealed_trail import oldest_pending
 
@@ -20,13 +20,8 @@ log = structlog.get_logger()
 @asynccontextmanager
 async def sealing(house: House, every: float = EVERY) -> AsyncIterator[None]:
     """Seal while the house is open."""
-    task = asyncio.create_task(_every_second(house, every))
-    try:
+    async with beside(_every_second(house, every)):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def look(house: House) -> int:

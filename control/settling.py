@@ -7,6 +7,7 @@ from datetime import datetime
 
 import structlog
 
+from control.beside import beside
 from control.house import House
 from control.writing.addresses import settle_changes
 from control.writing.loosenings import settle_loosenings
@@ -31,16 +32,9 @@ log = structlog.get_logger()
 @asynccontextmanager
 async def settling(house: House, every: float | None = None) -> AsyncIterator[None]:
     """Look while the house is open; as often as each step says, or all of them every so many seconds."""
-    tasks = [
-        asyncio.create_task(_now_and_then(house, what, step, pause if every is None else every))
-        for what, step, pause in STEPS
-    ]
-    try:
+    looks = [_now_and_then(house, what, step, pause if every is None else every) for what, step, pause in STEPS]
+    async with beside(*looks):
         yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _now_and_then(house: House, what: str, step: Step, pause: float) -> None:
